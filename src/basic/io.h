@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Whole files, with limits. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Reads all of a regular file (or, with path "-", nothing special: it is a name like any other) relative to
+ * `dir_fd`, which may be AT_FDCWD. At most `limit` bytes. 0 and the content, the caller's, with a NUL behind it that
+ * is not counted; -EFBIG over the limit, -EISDIR, -EINVAL for what is not a regular file (never blocks on a FIFO),
+ * -ENOMEM, or the errno of open and read. */
+int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
+
+/* Replaces `path` by exactly these bytes, or leaves it as it was: temporary file, fsync, rename, fsync of the
+ * directory. 0 or a negative errno. */
+int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
