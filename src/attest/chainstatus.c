@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "attest/chainstatus.h"
+
+static const char *const ocsp_words[] = {
+        [OCSP_STATUS_GOOD]    = "good",
+        [OCSP_STATUS_REVOKED] = "revoked",
+        [OCSP_STATUS_UNKNOWN] = "unknown",
+        [OCSP_STATUS_INVALID] = NULL,
+        [OCSP_STATUS_MISSING] = NULL,
+};
+
+void chain_status_judge_path(ChainStatus *s, CertVerifier *v, const CertChain *chain, size_t n_certs) {
+        struct tm tm;
+        time_t end;
+        int r;
+
+        if (certchain_expiration(chain, &end) >= 0 && gmtime_r(&end, &tm))
+                (void) strftime(s->expiration, sizeof(s->expiration), "%FT%TZ", &tm);
+        r = cert_verifier_check(v, chain, n_certs, &s->path.fault);
+        s->authentic = r >= 0 || r == -EKEYEXPIRED;
+        s->status = r >= 0 ? "valid" : r == -EKEYEXPIRED ? "expired" : "invalid";
+        if (r >= 0)
+                check_pass(&s->path, "%zu certificates, valid until %s", chain->n_certs, s->expiration);
+        else
+                s->path.state = CHECK_FAILED;
+}
+
+/* Every certificate is asked about, so that a revoked one is not hidden behind one without an answer. */
+void chain_status_judge_revocation(ChainStatus *s, CertVerifier *v, const CertChain *chain, OcspAnswers *answers,
+                                   size_t first) {
+        if (!answers) {
+                check_off(&s->ocsp, "not asked");
+                return;
+        }
+        if (!s->authentic)
+                return;
+        check_pass(&s->ocsp, "good for %zu certificates", chain->n_certs - 1 - first);
+        s->ocsp_status = ocsp_words[OCSP_STATUS_GOOD];
+        for (size_t i = first; i + 1 < chain->n_certs; i++) {
+                const char *reason;
+                Fault fault;
+                OcspStatus status;
+
+                status = ocsp_check(answers, v, chain, i, &reason, &fault);
+                if (status == OCSP_STATUS_GOOD || s->ocsp.state == CHECK_FAILED)
+                        continue;
+                s->ocsp.state = status == OCSP_STATUS_MISSING ? CHECK_MISSING : CHECK_FAILED;
+                s->ocsp_status = ocsp_words[status];
+                s->revocation_reason = reason;
+                if (status == OCSP_STATUS_REVOKED)
+                        s->status = "revoked";
+                (void) fault_set(&s->ocsp.fault, 0, fault.what, fault.expected, "%s (certificate %zu)", fault.found, i);
+        }
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Attestation evidence: for each device a report and a certificate chain, as files carry them. Reads the serialized
+ * forms of both NVIDIA SDKs: the C++ one's array, the object that `nvattest collect-evidence` wraps around it, and
+ * the Python one's (also NRAS's) request object. Nothing in it is verified here. */
+
+#include <json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attest/arch.h"
+#include "attest/fault.h"
+
+#define EVIDENCE_NONCE_SIZE 32U
+#define EVIDENCE_REPORT_MAX 8192U     /* NVML: attestationReport[0x2000] */
+#define EVIDENCE_CHAIN_MAX  16384U    /* NVML: attestationCertChain[0x1400]; files may add a root */
+#define EVIDENCE_DEVICES_MAX 64U
+#define EVIDENCE_FILE_MAX (2U * 1024 * 1024)
+
+typedef struct Evidence {
+        char *arch_name;   /* as the file says; for messages */
+        Architecture arch; /* _ARCH_INVALID when it is none that can be appraised */
+        uint8_t nonce[EVIDENCE_NONCE_SIZE]; /* what the file claims was asked; only the report's own counts */
+        uint8_t *report;
+        size_t report_size;
+        char *chain; /* PEM text */
+        size_t chain_size;
+} Evidence;
+
+typedef struct EvidenceSet {
+        Evidence *items;
+        size_t n_items;
+} EvidenceSet;
+
+EvidenceSet *evidence_set_free(EvidenceSet *set);
+DEFINE_CLEANUP_FUNC(EvidenceSet *, evidence_set_free)
+
+/* 0; -EBADMSG with *ret_fault filled for text that is no evidence (an empty list included), -ENOMEM. */
+int evidence_set_parse(const char *text, size_t size, EvidenceSet **ret, Fault *ret_fault);

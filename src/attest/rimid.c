@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "attest/rimid.h"
+
+#include <string.h>
+
+/* What Blackwell reports of drivers before 590 leave out. */
+#define BLACKWELL_DEFAULT_CHIP "GB100"
+
+/* A switch's report does not name its project; there is one. */
+#define LS10_PROJECT "5612_0002_890"
+
+static int get_text(const Opaque *o, OpaqueType type, const char *name, char ret[static OPAQUE_TEXT_SIZE], Fault *f) {
+        int r;
+
+        r = opaque_text(o, type, ret);
+        if (r < 0)
+                return fault_set(f, EBADMSG, name, "letters, digits, '.', '-' and '_' in the report",
+                                 r == -ENOENT ? "no such entry" : "other bytes");
+        return 0;
+}
+
+void rim_product(const Opaque *o, Architecture arch, char ret[static OPAQUE_TEXT_SIZE]) {
+        const char *product = arch_info(arch)->product;
+
+        if (product)
+                (void) snprintf(ret, OPAQUE_TEXT_SIZE, "%s", product);
+        else if (opaque_text(o, OPAQUE_CHIP_INFO, ret) < 0)
+                (void) snprintf(ret, OPAQUE_TEXT_SIZE, "%s", BLACKWELL_DEFAULT_CHIP);
+}
+
+int rim_id_driver(const Opaque *o, Architecture arch, char **ret, Fault *ret_fault) {
+        char version[OPAQUE_TEXT_SIZE], chip[OPAQUE_TEXT_SIZE];
+        int r;
+
+        r = get_text(o, OPAQUE_DRIVER_VERSION, "driver version", version, ret_fault);
+        if (r < 0)
+                return r;
+        rim_product(o, arch, chip);
+        if (asprintf(ret, "%s_%s_%s", arch == ARCH_HOPPER ? "NV_GPU_DRIVER" : "NV_GPU_CC_DRIVER", chip, version) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static void remove_dots(char *text) {
+        char *to = text;
+
+        for (; *text; text++)
+                if (*text != '.')
+                        *to++ = *text;
+        *to = 0;
+}
+
+int rim_id_vbios(const Opaque *o, Architecture arch, char **ret, Fault *ret_fault) {
+        char version[OPAQUE_TEXT_SIZE], project[OPAQUE_TEXT_SIZE], project_sku[OPAQUE_TEXT_SIZE],
+                chip_sku[OPAQUE_TEXT_SIZE];
+        bool is_switch = arch_info(arch)->is_switch;
+        int r;
+
+        if (opaque_vbios_version(o, is_switch, version) < 0)
+                return fault_set(ret_fault, EBADMSG, "VBIOS version", "an entry in the report", "none");
+        remove_dots(version);
+        if (is_switch)
+                return asprintf(ret, "NV_SWITCH_BIOS_" LS10_PROJECT "_%s", version) < 0 ? -ENOMEM : 0;
+
+        r = get_text(o, OPAQUE_PROJECT, "project", project, ret_fault);
+        if (r < 0)
+                return r;
+        r = get_text(o, OPAQUE_PROJECT_SKU, "project SKU", project_sku, ret_fault);
+        if (r < 0)
+                return r;
+        r = get_text(o, OPAQUE_CHIP_SKU, "chip SKU", chip_sku, ret_fault);
+        if (r < 0)
+                return r;
+        if (asprintf(ret, "NV_GPU_VBIOS_%s_%s_%s_%s", project, project_sku, chip_sku, version) < 0)
+                return -ENOMEM;
+        return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "attest/verify.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "attest/collateral.h"
+#include "attest/default-policy.h"
+#include "attest/verdict.h"
+#include "basic/io.h"
+#include "basic/log.h"
+
+/* The name tells where rules come from when there is no file to name. */
+static int read_policy(const char *path, Policy **ret, const char **ret_name) {
+        _cleanup_free_ uint8_t *text = NULL;
+        Fault fault;
+        size_t size;
+        int r;
+
+        *ret_name = path ?: DEFAULT_POLICY_PATH;
+        r = read_file_at(AT_FDCWD, *ret_name, POLICY_FILE_MAX, &text, &size);
+        if (r == -ENOENT && !path) {
+                *ret_name = "the strict policy built in";
+                r = policy_parse(default_policy, strlen(default_policy), ret, &fault);
+        } else if (r < 0)
+                return log_error_errno(r, "Failed to read policy %s: %m", *ret_name);
+        else
+                r = policy_parse((const char *) text, size, ret, &fault);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0)
+                log_error("%s: %s: expected %s, found %s.", *ret_name, fault.what, fault.expected, fault.found);
+        return r;
+}
+
+/* Rules about what nobody will ask can never be met: said at once, before any work. */
+static int check_ocsp_rules(const Options *o, const Policy *policy, const char *name) {
+        const char *rule = o->ocsp ? NULL : policy_ocsp_rule(policy);
+
+        if (!rule)
+                return 0;
+        log_error("%s: has a rule for \"%s\", but --ocsp=off leaves it unset. Use --ocsp=require, or a policy without "
+                  "such rules (attest_policy-no-ocsp.json).",
+                  name, rule);
+        return -EINVAL;
+}
+
+static int write_eat(const Options *o, const Verdict *v) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!o->eat)
+                return 0;
+        r = eat_bundle(v->overall, v->devices, v->version, &text);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the token bundle: %m");
+        r = write_file_atomic(o->eat, text, strlen(text), 0644);
+        if (r < 0)
+                return log_error_errno(r, "Failed to write %s: %m", o->eat);
+        return 0;
+}
+
+static int print(const Options *o, const Verdict *v, const Policy *policy, const char *policy_name) {
+        int r = 0;
+
+        if (o->json)
+                r = verdict_print_json(v, stdout, policy_name, policy);
+        else
+                verdict_print(v, stdout, policy_name);
+        /* A verdict that nobody could read is not given. */
+        if (r < 0 || fflush(stdout) != 0)
+                return log_error_errno(EIO, "Failed to print the verdict: %m");
+        return 0;
+}
+
+static int judge(const Options *o, const EvidenceSet *set, Collateral *collateral, const Policy *policy,
+                 const char *policy_name) {
+        _cleanup_(appraisal_freep) Appraisal *appraisal = NULL;
+        _cleanup_(verdict_done) Verdict verdict = {};
+        ClaimsVersion version = o->have_version ? o->version : policy_claims_version(policy);
+        int r;
+
+        r = appraise(set, o->have_nonce ? o->nonce : NULL, collateral, &appraisal);
+        if (r >= 0)
+                r = verdict_reach(appraisal, policy, version, time(NULL), &verdict);
+        if (r < 0) {
+                (void) log_error_errno(r, "Failed to appraise: %m");
+                return EXIT_CONFIGURATION;
+        }
+        if (write_eat(o, &verdict) < 0 || print(o, &verdict, policy, policy_name) < 0)
+                return EXIT_CONFIGURATION;
+        return (int) verdict.status;
+}
+
+/* Evidence that cannot be parsed is refused like evidence that does not hold. */
+static int refuse_evidence(const Options *o, const Fault *fault) {
+        if (o->json)
+                (void) verdict_print_json_fault(stdout, fault);
+        else
+                (void) printf("%s: %s: expected %s, found %s\nverdict: REFUSED\n", o->evidence, fault->what,
+                              fault->expected, fault->found);
+        return EXIT_REFUSED;
+}
+
+static int open_collateral(const Options *o, Collateral **ret) {
+        const CollateralOptions options = {
+                .anchors_dir = o->trust_anchors,
+                .rim_dirs = (const char *const *) o->rim_dirs,
+                .ocsp_dirs = (const char *const *) o->ocsp_dirs,
+                .ocsp = o->ocsp,
+                .device_time = o->device_time,
+                .rim_time = o->rim_time,
+        };
+        Fault fault;
+        int r;
+
+        r = collateral_open(&options, ret, &fault);
+        if (r == -ENOMEM)
+                return log_oom();
+        if (r < 0)
+                log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
+        return r;
+}
+
+int verb_verify(const Options *o) {
+        _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
+        _cleanup_(collateral_freep) Collateral *collateral = NULL;
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_free_ uint8_t *text = NULL;
+        const char *policy_name;
+        Fault fault;
+        size_t size;
+        int r;
+
+        if (!o->evidence || o->n_operands > 0 || o->check) {
+                log_error("verify takes --evidence FILE and no other operand; see cocoon-attest --help.");
+                return EXIT_CONFIGURATION;
+        }
+        if (read_policy(o->policy, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0 ||
+            open_collateral(o, &collateral) < 0)
+                return EXIT_CONFIGURATION;
+
+        r = read_file_at(AT_FDCWD, o->evidence, EVIDENCE_FILE_MAX, &text, &size);
+        if (r == -EFBIG) {
+                (void) fault_set(&fault, EFBIG, "evidence file", "at most 2 MiB", "more");
+                return refuse_evidence(o, &fault);
+        }
+        if (r < 0) {
+                (void) log_error_errno(r, "Failed to read evidence %s: %m", o->evidence);
+                return EXIT_CONFIGURATION;
+        }
+        r = evidence_set_parse((const char *) text, size, &set, &fault);
+        if (r == -ENOMEM) {
+                (void) log_oom();
+                return EXIT_CONFIGURATION;
+        }
+        if (r < 0)
+                return refuse_evidence(o, &fault);
+        return judge(o, set, collateral, policy, policy_name);
+}
