@@ -277,7 +277,8 @@ static int add_pdis(ClaimContext *c, const char *name, int gpu_list) {
                 if (cursor_bytes(&cursor, PDI_SIZE, &pdi) < 0)
                         return -ENOMEM;
                 for (size_t k = 0; k < PDI_SIZE; k++)
-                        (void) snprintf(texts[i] + 2 * k, 3, "%02X", gpu_list ? pdi[k] : pdi[PDI_SIZE - 1 - k]);
+                        (void) snprintf(texts[i] + 2 * k, 3, "%02X",
+                                        (unsigned) (gpu_list ? pdi[k] : pdi[PDI_SIZE - 1 - k]));
         }
         qsort(texts, n, sizeof(texts[0]), compare_texts);
         for (size_t i = 0; i < n; i++)

@@ -5,7 +5,7 @@
  * and NVIDIA's remote service write them, 4.0 as the C++ SDK does. A check that was not reached leaves its claim null
  * (2.0: false); an OCSP claim with OCSP off stays null in every version. */
 
-#include <json.h>
+#include <json-c/json.h>
 
 #include "attest/appraise.h"
 

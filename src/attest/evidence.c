@@ -119,7 +119,7 @@ static int find_list(json_object *root, json_object **ret_list, json_object **re
 int evidence_set_parse(const char *text, size_t size, EvidenceSet **ret, Fault *ret_fault) {
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
         _cleanup_json_ json_object *root = NULL;
-        json_object *list, *common;
+        json_object *list = NULL, *common = NULL;
         size_t n;
         int r;
 

@@ -5,7 +5,7 @@
  * forms of both NVIDIA SDKs: the C++ one's array, the object that `nvattest collect-evidence` wraps around it, and
  * the Python one's (also NRAS's) request object. Nothing in it is verified here. */
 
-#include <json.h>
+#include <json-c/json.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
  * x-nvidia-gpu-… concern GPUs alone and those named x-nvidia-switch-… switches alone. Nothing passes by being absent: an empty section, a
  * missing or an unknown one make a policy that accepts nothing. */
 
-#include <json.h>
+#include <json-c/json.h>
 
 #include "attest/claims.h"
 #include "attest/fault.h"

@@ -6,7 +6,7 @@
 #include "attest/rim-document.h"
 #include "basic/hex.h"
 
-#define NS_SWID   "http://standards.iso.org/iso/19770-2/2015/schema.xsd"
+#define NS_SWID   "http://standards.iso.org/iso/19770/-2/2015/schema.xsd"
 #define NS_TCG    "https://trustedcomputinggroup.org/resource/tcg-reference-integrity-manifest-rim-information-model/"
 #define NS_SHA384 "http://www.w3.org/2001/04/xmlenc#sha384"
 #define NS_NVIDIA "https://docs.nvidia.com/attestation/specs/latest/opaque-data.html"

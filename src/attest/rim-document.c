@@ -4,9 +4,10 @@
 
 #include <libxml/parser.h>
 #include <string.h>
+#include <xmlsec/xmlsec.h>
+
 #include <xmlsec/errors.h>
 #include <xmlsec/openssl/crypto.h>
-#include <xmlsec/xmlsec.h>
 
 static void ignore_xml_error(void *context, const char *format, ...) {
 }

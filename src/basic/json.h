@@ -3,7 +3,7 @@
 
 /* Helpers over json-c: reading text that may be hostile with limits, and taking typed members. */
 
-#include <json.h>
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 

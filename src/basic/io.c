@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "basic/io.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "basic/cleanup.h"
+
+static int read_all(int fd, uint8_t *data, size_t size, size_t *ret_size) {
+        size_t n = 0;
+
+        while (n < size) {
+                ssize_t k = read(fd, data + n, size - n);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        break;
+                n += (size_t) k;
+        }
+        *ret_size = n;
+        return 0;
+}
+
+int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ uint8_t *data = NULL;
+        struct stat st;
+        size_t size = 0;
+        int r;
+
+        /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        if (st.st_size < 0 || (uint64_t) st.st_size > limit)
+                return -EFBIG;
+
+        /* One byte more than it had, so that a file that grows meanwhile is noticed. */
+        data = malloc((size_t) st.st_size + 2);
+        if (!data)
+                return -ENOMEM;
+        r = read_all(fd, data, (size_t) st.st_size + 1, &size);
+        if (r < 0)
+                return r;
+        if (size > (size_t) st.st_size)
+                return -EBUSY;
+        data[size] = 0;
+        *ret = TAKE_PTR(data);
+        *ret_size = size;
+        return 0;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size) {
+        while (size > 0) {
+                ssize_t k = write(fd, data, size);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                data += k;
+                size -= (size_t) k;
+        }
+        return 0;
+}
+
+static int sync_directory_of(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!copy)
+                return -ENOMEM;
+        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) < 0)
+                return -errno;
+        return 0;
+}
+
+static int write_temporary(int fd, const void *data, size_t size, mode_t mode) {
+        int r;
+
+        r = write_all(fd, data, size);
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+                return -errno;
+        return 0;
+}
+
+int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *temporary = NULL;
+        int r;
+
+        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+                return -ENOMEM;
+        fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = write_temporary(fd, data, size, mode);
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlink(temporary);
+                return r;
+        }
+        return sync_directory_of(path);
+}
