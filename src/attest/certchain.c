@@ -106,8 +106,7 @@ int certchain_parse_pem(const char *pem, size_t size, CertChain *ret, Fault *ret
         }
         if (chain.n_certs == 0)
                 return fault_set(ret_fault, EBADMSG, "certificate chain", "PEM certificates", "none");
-        *ret = chain;
-        chain = (CertChain){};
+        *ret = TAKE_STRUCT(chain);
         return 0;
 }
 

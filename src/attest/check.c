@@ -4,7 +4,8 @@
 
 #include <stdarg.h>
 
-static void set(Check *c, CheckState state, const char *what, const char *expected, const char *format, va_list ap) {
+static _printf_(5, 0) void set(Check *c, CheckState state, const char *what, const char *expected, const char *format,
+                               va_list ap) {
         char found[sizeof(c->fault.found)];
 
         (void) vsnprintf(found, sizeof(found), format, ap);

@@ -173,8 +173,7 @@ int options_parse(int argc, char *argv[], Options *ret) {
         }
         o.operands = argv + optind;
         o.n_operands = argc - optind;
-        *ret = o;
-        o = (Options){};
+        *ret = TAKE_STRUCT(o);
         return 0;
 }
 

@@ -307,8 +307,7 @@ static int read_all(const Rim *rim, RimContent *ret, Fault *f) {
         k = read_document(r, rim);
         if (k < 0)
                 return k;
-        *ret = content;
-        content = (RimContent){};
+        *ret = TAKE_STRUCT(content);
         return 0;
 }
 

@@ -73,7 +73,7 @@ int rim_parse(const void *xml, size_t size, Rim **ret, Fault *ret_fault) {
         r = parse_document(xml, size, &rim->doc, ret_fault);
         if (r < 0)
                 return r;
-        if (!rim_root(rim) || rim->doc->children != rim_root(rim) || rim_root(rim)->next)
+        if (!rim->doc || !rim_root(rim) || rim->doc->children != rim_root(rim) || rim_root(rim)->next)
                 return fault_set(ret_fault, EBADMSG, "RIM", "one root element and nothing beside it", "more");
         *ret = TAKE_PTR(rim);
         return 0;

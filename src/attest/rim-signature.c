@@ -129,8 +129,7 @@ int rim_read_chain(const Rim *rim, CertChain *ret, Fault *ret_fault) {
                 if (r < 0)
                         return r;
         }
-        *ret = chain;
-        chain = (CertChain){};
+        *ret = TAKE_STRUCT(chain);
         return 0;
 }
 

@@ -64,8 +64,7 @@ int verdict_reach(const Appraisal *a, const Policy *policy, ClaimsVersion versio
         if (r < 0)
                 return r;
         v.status = decide(a, json_object_array_length(v.policy_failures));
-        *ret = v;
-        v = (Verdict){};
+        *ret = TAKE_STRUCT(v);
         return 0;
 }
 

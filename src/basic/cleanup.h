@@ -31,6 +31,15 @@
                 _fd;           \
         })
 
+/* The value of a structure, which is left all zero. */
+#define TAKE_STRUCT(s)                             \
+        ({                                         \
+                __typeof__(s) *_sp = &(s);         \
+                __typeof__(s) _taken = *_sp;       \
+                *_sp = (__typeof__(s)){};          \
+                _taken;                            \
+        })
+
 /* Defines `static inline void func##p(type *p)` for use with _cleanup_(). */
 #define DEFINE_CLEANUP_FUNC(type, func)              \
         static inline _unused_ void func##p(type *p) \

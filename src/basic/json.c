@@ -14,8 +14,12 @@ typedef struct Scanner {
         int depth_left;
 } Scanner;
 
+static bool at_any(const Scanner *s, const char *characters) {
+        return s->at < s->size && s->text[s->at] && strchr(characters, s->text[s->at]);
+}
+
 static void skip_space(Scanner *s) {
-        while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4))
+        while (at_any(s, " \t\r\n"))
                 s->at++;
 }
 
@@ -31,9 +35,7 @@ static bool is_hex(char c) {
 }
 
 static int scan_escape(Scanner *s) {
-        if (s->at >= s->size)
-                return -EBADMSG;
-        if (memchr("\"\\/bfnrt", s->text[s->at], 8)) {
+        if (at_any(s, "\"\\/bfnrt")) {
                 s->at++;
                 return 0;
         }

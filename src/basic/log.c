@@ -19,11 +19,14 @@ static struct {
 /* JOURNAL_STREAM is "device:inode" of the stream that the service manager connected (systemd.exec(5)). */
 static bool stderr_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char wanted[64];
         struct stat st;
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) >= 0 &&
-               st.st_dev == device && st.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        (void) snprintf(wanted, sizeof(wanted), "%llu:%llu", (unsigned long long) st.st_dev,
+                        (unsigned long long) st.st_ino);
+        return strcmp(stream, wanted) == 0;
 }
 
 void log_open(const char *ident, int max_level) {
