@@ -260,20 +260,22 @@ static int check_shape(CertVerifier *v, const CertChain *chain, size_t n_certs, 
         return 0;
 }
 
+/* A leaf must neither be a CA nor be able to pass for one. */
 static int check_roles(const CertChain *chain, Fault *f) {
         for (size_t i = 0; i < chain->n_certs; i++) {
-                bool is_ca = X509_check_ca(chain->certs[i]) == 1;
+                bool is_ca = X509_get_extension_flags(chain->certs[i]) & EXFLAG_CA;
                 uint32_t usage = X509_get_key_usage(chain->certs[i]); /* all ones when the extension is absent */
                 uint32_t needed = i == 0 ? KU_DIGITAL_SIGNATURE : KU_KEY_CERT_SIGN;
+                uint32_t barred = i == 0 ? KU_KEY_CERT_SIGN : 0;
                 char what[64];
 
                 (void) snprintf(what, sizeof(what), "certificate %zu: constraints", i);
                 if (is_ca != (i > 0))
                         return fault_set(f, EKEYREJECTED, what, i > 0 ? "a CA certificate" : "no CA certificate",
                                          is_ca ? "a CA certificate" : "no CA certificate");
-                if (usage == UINT32_MAX || !(usage & needed))
+                if (usage == UINT32_MAX || !(usage & needed) || (usage & barred))
                         return fault_set(f, EKEYREJECTED, what,
-                                         i > 0 ? "key usage keyCertSign" : "key usage digitalSignature",
+                                         i > 0 ? "key usage keyCertSign" : "key usage digitalSignature, not keyCertSign",
                                          usage == UINT32_MAX ? "no key usage" : "key usage 0x%x", usage);
         }
         return 0;

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <sys/stat.h>
+
+#include "basic/io.h"
+#include "trial.h"
+#include "sim/must.h"
+#include "sim/ocsp.h"
+#include "test.h"
+
+static const SimModel one_hopper[] = { SIM_MODEL_HOPPER, _SIM_MODEL_INVALID };
+
+/* A trial with all the answers it needs. */
+static Trial *answered_trial(char dir[static 96]) {
+        Trial *s = trial_new(one_hopper);
+
+        (void) snprintf(dir, 96, "%s/ocsp", s->dir);
+        MUST(mkdir(dir, 0700) == 0);
+        MUST(sim_ocsp_write_all(s->pki, s->devices, s->n_devices, dir) >= 0);
+        s->ocsp_dir = dir;
+        return s;
+}
+
+static const char *chain_claim(const Trial *s, const char *chain, const char *member) {
+        json_object *object, *value;
+
+        if (!json_object_object_get_ex(trial_claims(s, 0), chain, &object) ||
+            !json_object_object_get_ex(object, member, &value) || !value)
+                return "null";
+        return json_object_get_string(value);
+}
+
+#define REPORT_CHAIN "x-nvidia-gpu-attestation-report-cert-chain"
+#define DRIVER_CHAIN "x-nvidia-gpu-driver-rim-cert-chain"
+
+static void test_good(void) {
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+        CHECK_STR(chain_claim(s, REPORT_CHAIN, "x-nvidia-cert-ocsp-status"), "good");
+        CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-ocsp-status"), "good");
+        s->version = CLAIMS_4_0;
+        s->policy = "{\"authorization-rules\":{\"type\":\"JWT\",\"overall-claims\":{\"x-nvidia-ver\":\"4.0\"},\"detached-claims\":"
+                    "{\"x-nvidia-gpu-driver-rim-cert-chain\":{\"x-nvidia-cert-ocsp-response-valid\":true}}}}";
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+        s->version = CLAIMS_2_0;
+        s->policy = "{\"authorization-rules\":{\"type\":\"JWT\",\"overall-claims\":{\"x-nvidia-ver\":\"2.0\"},\"detached-claims\":"
+                    "{\"x-nvidia-gpu-driver-rim-cert-validated\":true,\"x-nvidia-gpu-vbios-rim-cert-validated\":true,"
+                    "\"x-nvidia-gpu-attestation-report-cert-chain-validated\":true}}}";
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+}
+
+static void test_digests_and_responders(void) {
+        static const char *const digests[] = { "sha1", "sha256", "sha384" };
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+
+        for (size_t i = 0; i < ELEMENTSOF(digests); i++) {
+                SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
+
+                spec.digest = digests[i];
+                spec.nonce = true;
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+                spec.responder = SIM_RESPONDER_ISSUER;
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+        }
+}
+
+/* Every certificate must be answered for; without the answer nothing is wrong, but nothing is accepted. */
+static void test_each_answer_is_needed(void) {
+        char dir[96], name[64], path[192];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+
+        for (unsigned level = 0; level < 4; level++)
+                for (unsigned rim = 0; rim < 2; rim++) {
+                        SimOcspSpec spec;
+
+                        if ((rim && level == 3) || (!rim && level == 0))
+                                continue;
+                        spec = rim ? sim_ocsp_rim(s->devices[0], level) : sim_ocsp_device(s->devices[0], level);
+                        sim_ocsp_file_name(&spec, name);
+                        (void) snprintf(path, sizeof(path), "%s/%s", dir, name);
+                        CHECK_EQ(unlink(path), 0);
+                        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                }
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+}
+
+/* The answer about certificate 2 under the name of that about certificate 1, and the answer about another device. */
+static void hole_4_answers_are_tied_to_the_certificate(void) {
+        static const SimModel two[] = { SIM_MODEL_HOPPER, SIM_MODEL_HOPPER, _SIM_MODEL_INVALID };
+        _cleanup_(trial_freep) Trial *s = trial_new(two);
+        SimOcspSpec spec;
+        char dir[96];
+
+        (void) snprintf(dir, sizeof(dir), "%s/ocsp", s->dir);
+        MUST(mkdir(dir, 0700) == 0);
+        MUST(sim_ocsp_write_all(s->pki, s->devices, 1, dir) >= 0);
+        s->ocsp_dir = dir;
+        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+        CHECK_EQ(trial_check(s, 0, CHECK_CHAIN_OCSP)->state, CHECK_PASSED);
+        CHECK_EQ(trial_check(s, 1, CHECK_CHAIN_OCSP)->state, CHECK_MISSING);
+        spec = sim_ocsp_device(s->devices[1], 1);
+        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+}
+
+static void hole_4_only_the_issuers_responder_may_answer(void) {
+        static const SimResponder wrong[] = { SIM_RESPONDER_NO_EKU, SIM_RESPONDER_ELSEWHERE, SIM_RESPONDER_STRANGER,
+                                              SIM_RESPONDER_EXPIRED };
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                for (unsigned level = 1; level <= 2; level++) {
+                        char dir[96];
+                        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                        SimOcspSpec spec = sim_ocsp_device(s->devices[0], level);
+
+                        spec.responder = wrong[i];
+                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                        CHECK_EQ(trial_check(s, 0, CHECK_CHAIN_OCSP)->state, CHECK_FAILED);
+                }
+}
+
+static const char *const reasons[] = {
+        NULL, "keyCompromise", "CACompromise", "affiliationChanged", "superseded", "cessationOfOperation", "certificateHold",
+};
+
+static void test_revoked_refuses_with_its_reason(void) {
+        for (size_t i = 0; i < ELEMENTSOF(reasons); i++) {
+                char dir[96];
+                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                _cleanup_free_ char *no = NULL;
+                SimOcspSpec spec = sim_ocsp_rim(s->devices[0], 0);
+
+                spec.status = SIM_OCSP_REVOKED;
+                spec.reason = reasons[i];
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-status"), "revoked");
+                CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-ocsp-status"), "revoked");
+                CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-revocation-reason"),
+                          reasons[i] ? (i == 2 ? "cACompromise" : reasons[i]) : "unspecified");
+                no = trial_false_claims(s, 0);
+                CHECK_STR(no, DRIVER_CHAIN " x-nvidia-gpu-vbios-rim-cert-chain"); /* one signer for both */
+        }
+}
+
+/* There is no exception for a certificate on hold, neither a RIM's nor a device's. */
+static void hole_5_hold_is_revoked_for_devices(void) {
+        for (unsigned level = 1; level <= 3; level++) {
+                char dir[96];
+                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                _cleanup_free_ char *no = NULL;
+                SimOcspSpec spec = sim_ocsp_device(s->devices[0], level);
+
+                spec.status = SIM_OCSP_REVOKED;
+                spec.reason = "certificateHold";
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                no = trial_false_claims(s, 0);
+                CHECK_STR(no, REPORT_CHAIN);
+                /* Hole 11: the certificate below the root keeps its reason, too. */
+                CHECK_STR(chain_claim(s, REPORT_CHAIN, "x-nvidia-cert-revocation-reason"), "certificateHold");
+        }
+}
+
+static void test_unknown_refuses(void) {
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        SimOcspSpec spec = sim_ocsp_rim(s->devices[0], 1);
+
+        spec.status = SIM_OCSP_UNKNOWN;
+        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+        CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-ocsp-status"), "unknown");
+}
+
+static void hole_11_answers_have_their_time(void) {
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        time_t now = time(NULL);
+
+        s->at = now + 23 * 3600;
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+        s->at = now + 25 * 3600;
+        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+        s->at = now - 120; /* clocks may differ this much */
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+        s->at = now - 3600;
+        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+}
+
+/* A revoked answer is not hidden by a good one beside it, and a good one is not spoiled by a forged one. */
+static void test_the_worst_valid_answer_counts(void) {
+        char dir[96], path[192];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
+        uint8_t *der;
+        size_t size;
+
+        (void) snprintf(path, sizeof(path), "%s/extra.der", dir);
+        spec.responder = SIM_RESPONDER_STRANGER;
+        spec.status = SIM_OCSP_REVOKED;
+        MUST(sim_ocsp_answer(s->pki, &spec, &der, &size) >= 0);
+        MUST(write_file_atomic(path, der, size, 0600) >= 0);
+        free(der);
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+
+        spec.responder = SIM_RESPONDER_DELEGATED;
+        MUST(sim_ocsp_answer(s->pki, &spec, &der, &size) >= 0);
+        MUST(write_file_atomic(path, der, size, 0600) >= 0);
+        free(der);
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+}
+
+static void test_answers_that_say_nothing(void) {
+        static const struct {
+                const uint8_t *der;
+                size_t size;
+        } cases[] = {
+                { sim_ocsp_unauthorized, sizeof(sim_ocsp_unauthorized) },
+                { sim_ocsp_try_later,    sizeof(sim_ocsp_try_later)    },
+                { (const uint8_t *) "",  0                             },
+        };
+        _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
+        Fault fault;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                CHECK_EQ(ocsp_answers_add(answers, cases[i].der, cases[i].size, &fault), -EBADMSG);
+}
+
+static void test_trailing_bytes_refuse(void) {
+        _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
+        _cleanup_free_ uint8_t *der = NULL, *longer = NULL;
+        Fault fault;
+        size_t size;
+
+        MUST(sim_ocsp_answer(s->pki, &spec, &der, &size) >= 0);
+        CHECK_EQ(ocsp_answers_add(answers, der, size, &fault), 0);
+        longer = calloc(1, size + 1);
+        memcpy(longer, der, size);
+        CHECK_EQ(ocsp_answers_add(answers, longer, size + 1, &fault), -EBADMSG);
+        CHECK_EQ(ocsp_answers_add(answers, der, size - 1, &fault), -EBADMSG);
+}
+
+static const Test tests[] = {
+        { "good answers",                                          test_good                                    },
+        { "certificate ids in three digests, two kinds of signer", test_digests_and_responders                  },
+        { "each answer is needed",                                 test_each_answer_is_needed                   },
+        { "hole 4: answers are tied to their certificate",         hole_4_answers_are_tied_to_the_certificate   },
+        { "hole 4: only the issuer's responder may answer",        hole_4_only_the_issuers_responder_may_answer },
+        { "revoked refuses, with its reason",                      test_revoked_refuses_with_its_reason         },
+        { "hole 5: a device on hold is revoked",                   hole_5_hold_is_revoked_for_devices           },
+        { "unknown refuses",                                       test_unknown_refuses                         },
+        { "hole 11: answers have their time",                      hole_11_answers_have_their_time              },
+        { "the worst valid answer counts",                         test_the_worst_valid_answer_counts           },
+        { "answers that say nothing",                              test_answers_that_say_nothing                },
+        { "cut and extended answers",                              test_trailing_bytes_refuse                   },
+};
+
+int main(void) {
+        if (rim_library_init() < 0)
+                return 1;
+        return test_run_all(tests, ELEMENTSOF(tests));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A whole appraisal in one process: simulated devices, their evidence, RIMs and OCSP answers in a temporary
+ * directory, and the verdict that the strict policy gives. A test changes one thing and says what must come of it. */
+
+#include "attest/verdict.h"
+#include "sim/evidence.h"
+#include "sim/rim.h"
+
+#define TRIAL_DEVICES_MAX 12U
+
+typedef struct Trial {
+        SimPki *pki;
+        SimDevice *devices[TRIAL_DEVICES_MAX];
+        SimEvidence evidence[TRIAL_DEVICES_MAX];
+        SimRim *rims[TRIAL_DEVICES_MAX][2]; /* by SimRimKind; NULL: not published */
+        size_t n_devices;
+        uint8_t nonce[SIM_NONCE_SIZE];
+        bool without_nonce;        /* of the verifier's own */
+        const char *ocsp_dir;      /* NULL: OCSP is off */
+        const char *policy;        /* text; NULL: the strict one */
+        ClaimsVersion version;
+        time_t at;                 /* 0: now */
+        char dir[64];
+        const char *rim_dirs[2];
+
+        EvidenceSet *set;
+        Collateral *collateral;
+        Appraisal *appraisal;
+        Verdict verdict;
+} Trial;
+
+/* Devices of the models, up to _SIM_MODEL_INVALID, with good evidence and RIMs, in a directory of their own. */
+Trial *trial_new(const SimModel *models);
+Trial *trial_free(Trial *s);
+DEFINE_CLEANUP_FUNC(Trial *, trial_free)
+
+/* Renders evidence and RIMs and judges them. Returns the ExitStatus; -1 when the evidence could not be parsed. */
+int trial_judge(Trial *s);
+
+/* Claims of device `index` after trial_judge(); borrowed. */
+json_object *trial_claims(const Trial *s, size_t index);
+
+/* The names of the device's claims that say "no" (false, a chain that is not valid or not good, measurements that do
+ * not match), separated by blanks; measres only when measurements were compared. The caller's. */
+char *trial_false_claims(const Trial *s, size_t index);
+
+const Check *trial_check(const Trial *s, size_t index, CheckId id);
+
+/* Reads a file of the source tree or of the trial's; aborts when it is not there. The caller's. */
+char *trial_read(const char *path);
