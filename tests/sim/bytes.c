@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "bytes.h"
+#include "sim/bytes.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "must.h"
+#include "sim/must.h"
 
 void sim_bytes_done(SimBytes *b) {
         free(b->data);

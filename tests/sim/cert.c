@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "cert.h"
+#include "sim/cert.h"
 
 #include <ctype.h>
 #include <openssl/ec.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "basic/hex.h"
-#include "bytes.h"
-#include "must.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
 
 #define OID_DEVICE_INFO    "1.3.6.1.4.1.412.274.1"
 #define OID_DICE_COMPOSITE "2.23.133.5.4.1"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "device.h"
+#include "sim/device.h"
 
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "must.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
 
 #define GPU_BLOCKS       64U
 #define SWITCH_BLOCKS    31U

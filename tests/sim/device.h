@@ -5,7 +5,7 @@
  * change before a report is made of them (sim/report.h). Devices of one model have the same firmware, so they share
  * measurements and RIMs. */
 
-#include "pki.h"
+#include "sim/pki.h"
 
 #define SIM_PDI_SIZE     8U
 #define SIM_DIGEST_SIZE  48U

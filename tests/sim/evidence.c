@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "evidence.h"
+#include "sim/evidence.h"
 
 #include <json.h>
 #include <string.h>
 
 #include "basic/hex.h"
-#include "must.h"
+#include "sim/must.h"
 
 static const char *const form_names[_SIM_FORM_MAX] = {
         [SIM_FORM_CPP]     = "cpp",

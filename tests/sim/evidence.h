@@ -3,7 +3,7 @@
 
 /* Evidence files: reports and chains of several devices as JSON. */
 
-#include "report.h"
+#include "sim/report.h"
 
 typedef enum SimEvidenceForm {
         SIM_FORM_CPP,     /* array of devices, as the C++ SDK reads it */

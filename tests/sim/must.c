@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "must.h"
+#include "sim/must.h"
 
 #include <openssl/err.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "pki.h"
+#include "sim/pki.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "must.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
 
 #define OCSP_URL  "OCSP;URI:http://ocsp.ndis.nvidia.com"
 #define CRL_URL   "URI:http://crl.ndis.nvidia.com/"

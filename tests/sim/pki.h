@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "cert.h"
+#include "sim/cert.h"
 
 typedef enum SimAuthority {
         SIM_DEVICE_ROOT,

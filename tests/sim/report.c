@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "report.h"
+#include "sim/report.h"
 
 #include <openssl/ec.h>
 #include <openssl/rand.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "must.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
 
 #define SCALAR_SIZE    48U
 #define SIGNATURE_SIZE (2 * SCALAR_SIZE)

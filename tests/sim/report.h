@@ -3,7 +3,7 @@
 
 /* The report of a simulated device: SPDM 1.1 GET_MEASUREMENTS request and MEASUREMENTS response, signed. */
 
-#include "device.h"
+#include "sim/device.h"
 
 #define SIM_NONCE_SIZE 32U
 

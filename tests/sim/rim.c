@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "rim.h"
+#include "sim/rim.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "basic/hex.h"
-#include "bytes.h"
-#include "must.h"
-#include "signature.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
+#include "sim/xmldsig.h"
 
 #define N_RECORDS 64U
 

@@ -3,7 +3,7 @@
 
 /* Reference integrity manifests: signed SWID documents that agree with a device, in the shape of NVIDIA's. */
 
-#include "device.h"
+#include "sim/device.h"
 
 #define SIM_RIM_RECORDS_MAX 96U
 #define SIM_RIM_HASHES_MAX  4U

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "signature.h"
+#include "sim/xmldsig.h"
 
 #include <libxml/c14n.h>
 #include <libxml/parser.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "basic/hex.h"
-#include "bytes.h"
-#include "must.h"
+#include "sim/bytes.h"
+#include "sim/must.h"
 
 #define NS_DSIG     "http://www.w3.org/2000/09/xmldsig#"
 #define NS_DSIG11   "http://www.w3.org/2009/xmldsig11#"
@@ -164,8 +164,9 @@ static char *sign_info(const char *xml, EVP_PKEY *key) {
 }
 
 char *sim_xml_sign(char *xml, const SimSigning *s) {
-        _cleanup_free_ char *unsigned_xml = xml, *digest_value = digest(xml, s->by_id), *draft = NULL, *value = NULL;
+        _cleanup_free_ char *digest_value = digest(xml, s->by_id), *draft = NULL, *value = NULL;
         _cleanup_bytes_ SimBytes info = {}, empty = {}, whole = {};
+        char *signed_xml;
 
         put_signed_info(&info, digest_value, s->by_id);
         sim_bytes_printf(&empty, "<ds:Signature xmlns:ds=\"" NS_DSIG "\">%s</ds:Signature>", (const char *) info.data);
@@ -179,5 +180,7 @@ char *sim_xml_sign(char *xml, const SimSigning *s) {
         else
                 put_key(&whole, s->key);
         sim_bytes_printf(&whole, "</ds:KeyInfo></ds:Signature>");
-        return insert(xml, &whole);
+        signed_xml = insert(xml, &whole);
+        free(xml);
+        return signed_xml;
 }
