@@ -10,7 +10,7 @@ set -euo pipefail
 
 (( $# == 3 )) || { echo "usage: $0 COCOON-SIM POLICY-DIR OUTPUT-DIR" >&2; exit 2; }
 sim=$1 policies=$2 output=$3
-devices=(${COCOON_CORPUS_DEVICES:-gh100 gb100 ls10})
+devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -59,7 +59,8 @@ static X509_NAME *make_name(const char *text) {
                         continue;
                 MUST(value);
                 *value++ = 0;
-                MUST(X509_NAME_add_entry_by_txt(name, part, MBSTRING_UTF8, (const unsigned char *) value, -1, -1, 0) == 1);
+                MUST(X509_NAME_add_entry_by_txt(name, part, MBSTRING_UTF8, (const unsigned char *) value, -1, -1,
+                                                0) == 1);
         }
         return name;
 }
@@ -164,7 +165,7 @@ static void put_fwid(SimBytes *b, const uint8_t fwid[static SIM_FWID_SIZE]) {
 }
 
 static void put_composite(SimBytes *b, const SimCertSpec *spec) {
-        EVP_PKEY *key = spec->dice_key ?: spec->issuer ? spec->issuer->key : spec->key;
+        EVP_PKEY *key = spec->dice_key ?: spec->issuer->key;
         unsigned char *der = NULL;
         int n = i2d_PUBKEY(key, &der);
 
@@ -233,6 +234,7 @@ static void add_extensions(X509 *cert, const SimCertSpec *spec) {
 SimCert *sim_cert_issue(const SimCertSpec *spec) {
         SimCert *c = calloc(1, sizeof(*c));
         const char *issuer_name;
+        EVP_PKEY *signing_key;
 
         MUST(c);
         c->spec = *spec;
@@ -242,7 +244,12 @@ SimCert *sim_cert_issue(const SimCertSpec *spec) {
         c->cert = X509_new();
         MUST(c->cert && X509_set_version(c->cert, X509_VERSION_3) == 1);
 
-        issuer_name = *spec->issuer_name ? spec->issuer_name : spec->issuer ? spec->issuer->spec.subject : spec->subject;
+        issuer_name = spec->issuer ? spec->issuer->spec.subject : spec->subject;
+        if (*spec->issuer_name)
+                issuer_name = spec->issuer_name;
+        signing_key = spec->issuer ? spec->issuer->key : c->key;
+        if (spec->signing_key)
+                signing_key = spec->signing_key;
         set_name(c->cert, spec->subject, X509_set_subject_name);
         set_name(c->cert, issuer_name, X509_set_issuer_name);
         set_serial(c->cert, &c->spec);
@@ -250,7 +257,7 @@ SimCert *sim_cert_issue(const SimCertSpec *spec) {
         set_time(c->cert, spec->not_after, spec->generalized_time, X509_set1_notAfter);
         MUST(X509_set_pubkey(c->cert, c->key) == 1);
         add_extensions(c->cert, &c->spec);
-        MUST(X509_sign(c->cert, spec->signing_key ?: spec->issuer ? spec->issuer->key : c->key, EVP_sha384()) > 0);
+        MUST(X509_sign(c->cert, signing_key, EVP_sha384()) > 0);
         return c;
 }
 

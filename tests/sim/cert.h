@@ -37,7 +37,7 @@ typedef struct SimCertSpec {
         char device_info[64];  /* DMTF device info in subjectAltName; empty: none */
         SimDice dice;
         uint8_t fwid[SIM_FWID_SIZE];
-        EVP_PKEY *dice_key;    /* NULL: the issuer's */
+        EVP_PKEY *dice_key;    /* NULL: the issuer's, which there must be then */
         EVP_PKEY *key;         /* NULL: a fresh one */
         const SimCert *issuer; /* NULL: self-signed */
         EVP_PKEY *signing_key; /* NULL: the issuer's */

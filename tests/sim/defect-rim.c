@@ -38,14 +38,20 @@ static void leave_unsigned(SimScene *s) {
         vbios(s)->form = SIM_RIM_UNSIGNED;
 }
 
-static char *change_hash(char *xml) {
-        return sim_text_replace(xml, "active=\"False\"", "active=\"false\"");
+static void leave_transform_out(SimScene *s) {
+        vbios(s)->form = SIM_RIM_ONE_TRANSFORM;
+}
+
+static char *deactivate_one(char *xml) {
+        return sim_text_replace(xml, "active=\"True\"", "active=\"False\"");
 }
 
 static char *add_doctype(char *xml) {
-        return sim_text_replace(xml, "<SoftwareIdentity", "<!DOCTYPE SoftwareIdentity [<!ENTITY v \"96\">]><SoftwareIdentity");
+        return sim_text_replace(xml, "<SoftwareIdentity",
+                                "<!DOCTYPE SoftwareIdentity [<!ENTITY v \"96\">]><SoftwareIdentity");
 }
 
+/* After signing: no digest covers comments. */
 static char *add_comment(char *xml) {
         return sim_text_replace(xml, "<ns0:Payload", "<!-- golden --><ns0:Payload");
 }
@@ -73,26 +79,25 @@ static char *rename_root(char *xml) {
 }
 
 static char *change_namespace(char *xml) {
-        return sim_text_replace(xml, "xmlns=\"http://standards.iso.org/iso/19770/-2/2015/", "xmlns=\"http://standards.iso.org/iso/19770/-2/2009/");
+        return sim_text_replace(xml, "xmlns=\"http://standards.iso.org/iso/19770/-2/2015/",
+                                "xmlns=\"http://standards.iso.org/iso/19770/-2/2009/");
 }
 
 /* A second payload that makes everything optional. */
 static char *add_payload(char *xml) {
         return sim_text_replace(xml, "</ns0:Payload>",
-                                "</ns0:Payload>\n    <ns0:Payload><ns0:Resource type=\"Measurement\" index=\"0\" active=\"False\"/></ns0:Payload>");
+                                "</ns0:Payload>\n    <ns0:Payload><ns0:Resource type=\"Measurement\" index=\"0\""
+                                " active=\"False\"/></ns0:Payload>");
 }
 
-/* After signing: the digest covers comments no more than the verifier should. */
+/* The signature stays good when it moves into an element that was there, empty, when it was made. */
+static char *make_room(char *xml) {
+        return sim_text_replace(xml, "</ns0:Payload>\n", "</ns0:Payload>\n<ns0:Link></ns0:Link>");
+}
+
 static char *move_signature(char *xml) {
-        return sim_text_replace(xml, "<ds:Signature ", "<ns0:Link><ds:Signature ");
-}
-
-static char *close_moved_signature(char *xml) {
-        return sim_text_replace(move_signature(xml), "</ds:Signature>", "</ds:Signature></ns0:Link>");
-}
-
-static char *drop_transform(char *xml) {
-        return sim_text_replace(xml, "<ds:Transform Algorithm=\"http://www.w3.org/2006/12/xml-c14n11\"/>", "");
+        xml = sim_text_replace(xml, "<ns0:Link></ns0:Link>", "<ns0:Link>");
+        return sim_text_replace(xml, "</ds:Signature>", "</ds:Signature></ns0:Link>");
 }
 
 static char *drop_key_info(char *xml) {
@@ -108,11 +113,9 @@ static char *drop_key_info(char *xml) {
                 vbios(s)->when = edit;        \
         }
 
-EDIT(tampered, edit_after, change_hash)
+EDIT(tampered, edit_after, deactivate_one)
 EDIT(truncated, edit_after, cut)
 EDIT(no_key_info, edit_after, drop_key_info)
-EDIT(no_transform, edit_after, drop_transform)
-EDIT(moved_signature, edit_after, close_moved_signature)
 EDIT(comment_after, edit_after, add_comment)
 EDIT(doctype, edit_after, add_doctype)
 EDIT(text_inside, edit_before, add_text)
@@ -121,6 +124,11 @@ EDIT(no_active, edit_before, drop_active)
 EDIT(other_root, edit_before, rename_root)
 EDIT(other_namespace, edit_before, change_namespace)
 EDIT(two_payloads, edit_before, add_payload)
+
+static void moved_signature(SimScene *s) {
+        vbios(s)->edit_before = make_room;
+        vbios(s)->edit_after = move_signature;
+}
 
 static void lose(SimScene *s) {
         (void) snprintf(vbios(s)->id, sizeof(vbios(s)->id), "NV_GPU_VBIOS_0000_0000_000_0000000000");
@@ -288,14 +296,14 @@ static const SimDefect rows[] = {
         CALL("rim-missing", SIM_ON_ALL, lose, "there is no RIM for this VBIOS"),
         CALL("rim-unsigned", SIM_ON_ALL, leave_unsigned, "no signature"),
         CALL("rim-other-key", SIM_ON_ALL, sign_with_other_key, "an unknown key's signature beside the good chain"),
-        CALL("rim-bare-key", SIM_ON_ALL, sign_with_bare_key, "an unknown key's signature, with that key in KeyInfo"),
+        CALL("rim-bare-key", SIM_ON_ALL, sign_with_bare_key, "an unknown key's, with that key in KeyInfo"),
         CALL("rim-no-key-info", SIM_ON_ALL, no_key_info, "a good signature without KeyInfo"),
         CALL("rim-two-signatures", SIM_ON_ALL, sign_twice, "an unknown key's signature before the good one"),
         CALL("rim-wrapped", SIM_ON_ALL, wrap, "a good signature over an element inside another document"),
         CALL("rim-reference-id", SIM_ON_ALL, refer_by_id, "a good signature that refers to the document by its Id"),
-        CALL("rim-moved-signature", SIM_ON_ALL, moved_signature, "the signature is inside another element"),
-        CALL("rim-no-transform", SIM_ON_ALL, no_transform, "a signature without canonicalization transform"),
-        CALL("rim-tampered", SIM_ON_ALL, tampered, "changed after it was signed"),
+        CALL("rim-moved-signature", SIM_ON_ALL, moved_signature, "the good signature is inside another element"),
+        CALL("rim-no-transform", SIM_ON_ALL, leave_transform_out, "a good signature with one transform"),
+        CALL("rim-tampered", SIM_ON_ALL, tampered, "a record made inactive after signing"),
         CALL("rim-comment", SIM_ON_ALL, comment_after, "a comment that the signature does not cover"),
         CALL("rim-doctype", SIM_ON_ALL, doctype, "a document type with an entity"),
         CALL("rim-truncated", SIM_ON_ALL, truncated, "half a document"),
@@ -319,7 +327,7 @@ static const SimDefect rows[] = {
         CALL("rim-conflict", SIM_ON_GPU, activate_conflict, "an index is active in both RIMs"),
         CALL("rim-index-repeated", SIM_ON_ALL, repeat_index, "an index is there twice"),
         CALL("rim-index-64", SIM_ON_ALL, add_index_64, "an active record for a measurement that no report has"),
-        CALL("rim-alternatives-zero", SIM_ON_ALL, announce_no_alternatives, "an active record with no alternatives"),
+        CALL("rim-alternatives-zero", SIM_ON_ALL, announce_no_alternatives, "an active record without alternatives"),
         CALL("rim-alternatives-more", SIM_ON_ALL, announce_more_alternatives, "more alternatives than hashes"),
         CALL("rim-active-spelling", SIM_ON_ALL, spell_active_otherwise, "an active record that says \"true\""),
         CALL("rim-active-missing", SIM_ON_ALL, no_active, "a record that is neither active nor inactive"),

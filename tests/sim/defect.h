@@ -56,7 +56,8 @@ typedef struct SimDefectTable {
         size_t n;
 } SimDefectTable;
 
-extern const SimDefectTable sim_report_defects, sim_opaque_defects, sim_chain_defects, sim_rim_defects, sim_ocsp_defects;
+extern const SimDefectTable sim_report_defects, sim_opaque_defects, sim_chain_defects, sim_rim_defects,
+        sim_ocsp_defects;
 
 /* NULL when there is none of that name. */
 const SimDefect *sim_defect_find(const char *name);

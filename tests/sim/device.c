@@ -231,7 +231,8 @@ void sim_device_set_vbios_version(SimDevice *d, const char *version) {
                 (void) sim_entry_replace(d, 6, version, strlen(version));
                 return;
         }
-        MUST(sscanf(version, "%2hhx.%2hhx.%2hhx.%2hhx.%2hhx", &value[3], &value[2], &value[1], &value[0], &value[4]) == 5);
+        MUST(sscanf(version, "%2hhx.%2hhx.%2hhx.%2hhx.%2hhx", &value[3], &value[2], &value[1], &value[0],
+                    &value[4]) == 5);
         (void) sim_entry_replace(d, 6, value, sizeof(value));
 }
 

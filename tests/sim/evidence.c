@@ -98,9 +98,10 @@ static json_object *make_root(const SimEvidence *items, size_t n, SimEvidenceFor
 
 char *sim_evidence_json(const SimEvidence *items, size_t n, SimEvidenceForm form) {
         json_object *root = make_root(items, n, form);
-        const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        const char *text;
         char *copy;
 
+        text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         MUST(text);
         copy = strdup(text);
         MUST(copy);

@@ -29,7 +29,8 @@ static void print_help(void) {
                "                       --ocsp-dir DIR/ocsp --trust-anchors DIR/anchors\n"
                "accepts it, unless a defect was asked for. All keys are new each time.\n\n"
                "  --output DIR     where to, made when it is not there\n"
-               "  --device MODEL   a device, as often as there are to be devices (default: hopper); one of\n                  ");
+               "  --device MODEL   a device, as often as there are to be devices (default: hopper); one of\n"
+               "                  ");
         for (SimModel m = 0; m < _SIM_MODEL_MAX; m++)
                 printf(" %s", sim_model_to_string(m));
         printf("\n"
@@ -47,8 +48,12 @@ static void print_defects(void) {
 static int parse_device(Options *o, const char *name) {
         SimModel model = sim_model_from_string(name);
 
-        if (model == _SIM_MODEL_INVALID || o->n_models >= ELEMENTSOF(o->models)) {
-                log_error("--device %s: %s", name, model == _SIM_MODEL_INVALID ? "no such model" : "too many devices");
+        if (model == _SIM_MODEL_INVALID) {
+                log_error("--device %s: no such model", name);
+                return -EINVAL;
+        }
+        if (o->n_models >= ELEMENTSOF(o->models)) {
+                log_error("--device %s: too many devices", name);
                 return -EINVAL;
         }
         o->models[o->n_models++] = model;

@@ -159,12 +159,13 @@ static int run(const char *dir, char *const argv[]) {
         MUST(asprintf(&log, "%s/log", dir) >= 0);
         MUST(posix_spawn_file_actions_init(&actions) == 0);
         MUST(posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0);
-        MUST(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0600) == 0);
+        MUST(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
+                                              0600) == 0);
         MUST(posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO) == 0);
         r = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
         (void) posix_spawn_file_actions_destroy(&actions);
         if (r != 0)
-                return -r;
+                return r == ENOENT ? -ENOPKG : -r;
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
@@ -299,7 +300,10 @@ int sim_ocsp_write_all(SimPki *pki, SimDevice *const *devices, size_t n, const c
         MUST(certs);
         for (size_t i = 0; i < n; i++)
                 for (unsigned level = 0; level < 3; level++) {
-                        SimOcspSpec specs[] = { sim_ocsp_device(devices[i], level + 1), sim_ocsp_rim(devices[i], level) };
+                        SimOcspSpec specs[] = {
+                                sim_ocsp_device(devices[i], level + 1),
+                                sim_ocsp_rim(devices[i], level),
+                        };
 
                         for (size_t k = 0; k < ELEMENTSOF(specs); k++) {
                                 int r;

@@ -27,8 +27,8 @@ typedef struct SimOcspSpec {
 /* What responders say without saying anything: the whole answer. */
 extern const uint8_t sim_ocsp_unauthorized[5], sim_ocsp_try_later[5];
 
-/* The DER answer, the caller's. 0; the errno of starting openssl or of its files; -EIO when it failed, after what it
- * said has been printed. */
+/* The DER answer, the caller's. 0; -ENOPKG when there is no openssl program; the errno of starting it or of files;
+ * -EIO when it failed, after what it said has been printed. */
 int sim_ocsp_answer(SimPki *pki, const SimOcspSpec *spec, uint8_t **ret, size_t *ret_size);
 
 /* What is asked about a device: certificate 1 to 3 of its chain, or 0 to 2 of its RIMs', good. */

@@ -35,7 +35,8 @@ static int override(int tweak, int value) {
         return tweak == SIM_KEEP ? value : tweak;
 }
 
-static void put_block(SimBytes *b, int number, const uint8_t digest[static SIM_DIGEST_SIZE], const SimReportTweaks *t) {
+static void put_block(SimBytes *b, int number, const uint8_t digest[static SIM_DIGEST_SIZE],
+                      const SimReportTweaks *t) {
         static const SimReportTweaks none = SIM_REPORT_TWEAKS;
         const SimReportTweaks *own = number == t->block ? t : &none;
         size_t bytes = (size_t) override(own->value_bytes, SIM_DIGEST_SIZE);

@@ -56,7 +56,8 @@ void sim_rim_id(SimDevice *d, SimRimKind kind, char ret[static 160]) {
         if (d->arch == SIM_ARCH_LS10)
                 (void) snprintf(ret, 160, "NV_SWITCH_BIOS_5612_0002_890_%s", version);
         else if (kind == SIM_RIM_VBIOS)
-                (void) snprintf(ret, 160, "NV_GPU_VBIOS_%s_%s_%s_%s", d->project, d->project_sku, d->chip_sku, version);
+                (void) snprintf(ret, 160, "NV_GPU_VBIOS_%s_%s_%s_%s", d->project, d->project_sku, d->chip_sku,
+                                version);
         else if (d->arch == SIM_ARCH_HOPPER)
                 (void) snprintf(ret, 160, "NV_GPU_DRIVER_GH100_%s", d->driver_version);
         else
@@ -186,7 +187,8 @@ static bool has_svn(const SimRim *rim) {
 
 static void put_root_start(SimBytes *b, const SimRim *rim, const char *id) {
         sim_bytes_printf(b,
-                         "<SoftwareIdentity xmlns=\"" NS_SWID "\" xmlns:ns0=\"" NS_SWID "\" xmlns:ns2=\"" NS_SHA384 "\"%s"
+                         "<SoftwareIdentity xmlns=\"" NS_SWID "\" xmlns:ns0=\"" NS_SWID "\""
+                         " xmlns:ns2=\"" NS_SHA384 "\"%s"
                          " corpus=\"false\" name=\"%s\" patch=\"false\" supplemental=\"false\" tagId=\"%s\""
                          " version=\"1.0\" tagVersion=\"0\"%s>\n",
                          has_svn(rim) ? " xmlns:ns3=\"" NS_NVIDIA "\"" : "", rim->product, rim->tag_id, id);
@@ -195,7 +197,8 @@ static void put_root_start(SimBytes *b, const SimRim *rim, const char *id) {
 static void put_sections(SimBytes *b, const SimRim *rim) {
         sim_bytes_printf(b, "    <ns0:Entity name=\"NVIDIA Corporation\" role=\"softwareCreator tagCreator\"/>\n");
         sim_bytes_printf(b,
-                         "    <ns0:Meta xmlns:ns1=\"" NS_TCG "\" colloquialVersion=\"%s\" edition=\"%s\" product=\"%s\""
+                         "    <ns0:Meta xmlns:ns1=\"" NS_TCG "\" colloquialVersion=\"%s\" edition=\"%s\""
+                         " product=\"%s\""
                          " revision=\"r1\" PayloadType=\"direct\" ns1:BindingSpec=\"RIMIM\""
                          " ns1:BindingSpecVersion=\"1.01\" ns1:PlatformManufacturerId=\"%s\""
                          " ns1:PlatformManufacturerStr=\"NVIDIA Corporation\" ns1:PlatformModel=\"%s\""
@@ -264,6 +267,9 @@ static char *sign(const SimRim *rim, char *xml) {
                 xml = sim_xml_sign(xml, &signing);
                 EVP_PKEY_free(stranger);
                 return xml;
+        case SIM_RIM_ONE_TRANSFORM:
+                signing.one_transform = true;
+                break;
         case SIM_RIM_WRAPPED:
         case SIM_RIM_URI:
                 signing.by_id = true;

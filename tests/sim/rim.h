@@ -20,6 +20,7 @@ typedef enum SimRimForm {
         SIM_RIM_KEY_VALUE,      /* by an unknown key, which stands alone in KeyInfo */
         SIM_RIM_TWO_SIGNATURES, /* an unknown key's first, then the good one, which covers it */
         SIM_RIM_WRAPPED,        /* good, but over an element inside; the payload around it is another */
+        SIM_RIM_ONE_TRANSFORM,  /* good, with the enveloped-signature transform alone */
         SIM_RIM_URI,            /* good and over the whole document, but by its Id */
         SIM_RIM_UNSIGNED,
 } SimRimForm;

@@ -78,16 +78,16 @@ static char *digest(const char *xml, bool by_id) {
         return text;
 }
 
-static void put_signed_info(SimBytes *b, const char *digest_value, bool by_id) {
+static void put_signed_info(SimBytes *b, const char *digest_value, const SimSigning *s) {
         sim_bytes_printf(b,
                          "<ds:SignedInfo><ds:CanonicalizationMethod Algorithm=\"" C14N11 "\"/>"
                          "<ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384\"/>"
                          "<ds:Reference URI=\"%s\"><ds:Transforms>"
-                         "<ds:Transform Algorithm=\"" NS_DSIG "enveloped-signature\"/>"
-                         "<ds:Transform Algorithm=\"" C14N11 "\"/></ds:Transforms>"
+                         "<ds:Transform Algorithm=\"" NS_DSIG "enveloped-signature\"/>%s</ds:Transforms>"
                          "<ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#sha384\"/>"
                          "<ds:DigestValue>%s</ds:DigestValue></ds:Reference></ds:SignedInfo>",
-                         by_id ? "#" SIM_SIGNED_ID : "", digest_value);
+                         s->by_id ? "#" SIM_SIGNED_ID : "",
+                         s->one_transform ? "" : "<ds:Transform Algorithm=\"" C14N11 "\"/>", digest_value);
 }
 
 static void put_certificates(SimBytes *b, X509 *const *chain, size_t n) {
@@ -168,12 +168,15 @@ char *sim_xml_sign(char *xml, const SimSigning *s) {
         _cleanup_bytes_ SimBytes info = {}, empty = {}, whole = {};
         char *signed_xml;
 
-        put_signed_info(&info, digest_value, s->by_id);
-        sim_bytes_printf(&empty, "<ds:Signature xmlns:ds=\"" NS_DSIG "\">%s</ds:Signature>", (const char *) info.data);
+        put_signed_info(&info, digest_value, s);
+        sim_bytes_printf(&empty, "<ds:Signature xmlns:ds=\"" NS_DSIG "\">%s</ds:Signature>",
+                         (const char *) info.data);
         draft = insert(xml, &empty);
         value = sign_info(draft, s->key);
 
-        sim_bytes_printf(&whole, "<ds:Signature xmlns:ds=\"" NS_DSIG "\">%s<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo>",
+        sim_bytes_printf(&whole,
+                         "<ds:Signature xmlns:ds=\"" NS_DSIG "\">%s"
+                         "<ds:SignatureValue>%s</ds:SignatureValue><ds:KeyInfo>",
                          (const char *) info.data, value);
         if (s->n_chain > 0)
                 put_certificates(&whole, s->chain, s->n_chain);

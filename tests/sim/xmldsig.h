@@ -16,6 +16,7 @@ typedef struct SimSigning {
         X509 *const *chain; /* in KeyInfo; with none, the bare key is */
         size_t n_chain;
         bool by_id;         /* refer to the element with Id SIM_SIGNED_ID; else to the whole document */
+        bool one_transform; /* without the canonicalization one: the default's result is the same */
 } SimSigning;
 
 /* Puts a signature at the end of the root element of `xml` (freed). The new text is the caller's. */
