@@ -73,7 +73,7 @@ static int print_report(const char *path, const uint8_t *data, size_t size, Arch
                 return refuse(path, &fault);
         print_hex("nonce", report.nonce, SPDM_NONCE_SIZE);
         for (size_t i = 0; i < report.n_blocks; i++) {
-                char label[32];
+                char label[40];
 
                 (void) snprintf(label, sizeof(label), "measurement %zu", i);
                 print_hex(label, report.digests[i], SPDM_DIGEST_SIZE);
@@ -127,7 +127,7 @@ static void print_rim(const RimContent *content) {
                 const RimRecord *r = &content->records[i];
 
                 for (size_t k = 0; r->active && k < r->n_digests; k++) {
-                        char label[32];
+                        char label[40];
 
                         (void) snprintf(label, sizeof(label), "golden %u%s", r->index, k > 0 ? " or" : "");
                         print_hex(label, r->digests[k], SPDM_DIGEST_SIZE);

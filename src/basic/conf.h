@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Configuration files as systemd users know them: INI sections, `Key=value` lines, # and ; comments, a trailing
- * backslash joins lines, a main file plus drop-ins `NAME.d/(star).conf` in /etc, /run, /usr/local/lib and /usr/lib, sorted by file name, a
- * file in an earlier directory hiding its namesake in a later one, an empty assignment resetting a list. */
+/* Configuration files as systemd users know them (systemd.syntax(7), and the search of systemd's own *.conf):
+ * sections, `Key=value` lines, # and ; comments, a trailing backslash joins lines. One main file, the first found in
+ * /etc, /run, /usr/local/lib and /usr/lib, and then the drop-ins NAME.d/X.conf of all four, sorted by file name, a
+ * file in an earlier directory hiding its namesake in a later one. A link to /dev/null hides and says nothing. */
 
 #include <stddef.h>
 
 typedef struct ConfItem ConfItem;
 
-/* Stores one assignment: 0, or a negative errno that is reported with file and line. `value` is never NULL. */
+/* Stores one assignment: 0, or -EINVAL (not such a value), -ERANGE, -ENOMEM. `value` is never NULL; an empty one
+ * resets the target. */
 typedef int (*ConfParser)(const ConfItem *item, const char *value, void *target);
 
 struct ConfItem {
@@ -19,18 +21,25 @@ struct ConfItem {
         size_t offset; /* of the target in the structure given to conf_load() */
 };
 
-/* Where a line was refused; `line` 0 for a whole file. */
+/* Where a line was refused, and why; `line` is 0 for a whole file. */
 typedef void (*ConfReport)(const char *file, unsigned line, const char *message, void *userdata);
 
 /* Reads `name` (such as "cocoon/attest.conf") and its drop-ins below `root` ("" for the real system) into `target`.
- * No file at all is fine. Every problem is reported; unknown sections and keys are errors. 0, -EINVAL when anything
- * was refused, or the errno of reading a file. */
+ * No file at all is fine. Every problem is reported, and the rest still read. Unlike systemd, which skips what it
+ * does not know: a key or section that is not in `items` is a problem, since a misspelled security setting must not
+ * go unnoticed. 0, -EINVAL when anything was refused, -ENOMEM. */
 int conf_load(const char *root, const char *name, const ConfItem *items, size_t n_items, void *target,
               ConfReport report, void *userdata);
 
-/* Parsers for common targets. Strings and string lists are freed and replaced; the caller's structure owns them. */
-int conf_parse_bool(const ConfItem *item, const char *value, void *target);     /* bool; yes/no/true/false/on/off/1/0 */
-int conf_parse_string(const ConfItem *item, const char *value, void *target);   /* char *; empty resets to NULL */
-int conf_parse_strv(const ConfItem *item, const char *value, void *target);     /* char **; blank separated, appends */
-int conf_parse_unsigned(const ConfItem *item, const char *value, void *target); /* unsigned */
-int conf_parse_sec(const ConfItem *item, const char *value, void *target);      /* uint64_t microseconds; "5", "1min 30s", "infinity" */
+/* Parsers for common targets. Strings and lists are replaced and belong to the caller's structure. */
+int conf_parse_bool(const ConfItem *item, const char *value, void *target);     /* bool: 1 yes y true t on, … */
+int conf_parse_string(const ConfItem *item, const char *value, void *target);   /* char *; empty: NULL */
+int conf_parse_strv(const ConfItem *item, const char *value, void *target);     /* char **, NULL ended; appends words */
+int conf_parse_unsigned(const ConfItem *item, const char *value, void *target); /* unsigned, decimal */
+int conf_parse_sec(const ConfItem *item, const char *value, void *target);      /* uint64_t µs: systemd.time(7) spans */
+
+/* Frees a list of conf_parse_strv(); returns NULL. */
+char **strv_free(char **list);
+static inline void strv_freep(char ***list) {
+        (void) strv_free(*list);
+}
