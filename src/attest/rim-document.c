@@ -67,6 +67,9 @@ int rim_parse(const void *xml, size_t size, Rim **ret, Fault *ret_fault) {
 
         if (size == 0 || size > RIM_FILE_MAX)
                 return fault_set(ret_fault, EBADMSG, "RIM", "1 byte to 256 KiB", "%zu bytes", size);
+        /* libxml2 would take what comes before a NUL for the whole document, or guess at UTF-16. */
+        if (memchr(xml, 0, size))
+                return fault_set(ret_fault, EBADMSG, "RIM", "UTF-8 text", "a NUL in it");
         rim = calloc(1, sizeof(*rim));
         if (!rim)
                 return -ENOMEM;
