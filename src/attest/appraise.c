@@ -109,11 +109,12 @@ static void take_architecture(DeviceAppraisal *d) {
         check_pass(check, "%s", d->arch->name);
 }
 
-static int judge_chain(DeviceAppraisal *d, const Collateral *c) {
+static int judge_chain(DeviceAppraisal *d, const CertChain *like, const Collateral *c) {
         Check *check = &d->checks[CHECK_CHAIN];
         int r;
 
-        r = certchain_parse_pem(d->evidence->chain, d->evidence->chain_size, &d->chain, &check->fault);
+        r = certchain_parse_pem(d->evidence->chain, d->evidence->chain_size, like, &d->chain,
+                                &check->fault);
         if (r < 0) {
                 d->chain_status.status = "invalid";
                 return outcome(check, r, "");
@@ -125,13 +126,13 @@ static int judge_chain(DeviceAppraisal *d, const Collateral *c) {
 }
 
 /* From untrusted bytes to a report that is known to be the device's own. 1 when it is, 0 when not. */
-static int authenticate(DeviceAppraisal *d, const Collateral *c) {
+static int authenticate(DeviceAppraisal *d, const CertChain *like, const Collateral *c) {
         int r;
 
         r = spdm_report_parse(d->evidence->report, d->evidence->report_size, &d->report, &d->checks[CHECK_PARSED].fault);
         if (r < 0)
                 return outcome(&d->checks[CHECK_PARSED], r, "");
-        r = judge_chain(d, c);
+        r = judge_chain(d, like, c);
         if (r <= 0)
                 return r;
         r = report_signature_check(&d->report, d->chain.certs[0], &d->checks[CHECK_SIGNATURE].fault);
@@ -278,13 +279,14 @@ static int judge_rims(DeviceAppraisal *d, Collateral *c) {
         return measurements_compare(d);
 }
 
-static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8_t *common, Collateral *c) {
+static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8_t *common, const CertChain *like,
+                           Collateral *c) {
         int r;
 
         take_architecture(d);
         if (!d->arch)
                 return 0;
-        r = authenticate(d, c);
+        r = authenticate(d, like, c);
         if (r <= 0)
                 return r;
         check_nonce(d, nonce, common);
@@ -328,7 +330,8 @@ int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collatera
         a->n_devices = set->n_items;
         for (size_t i = 0; i < a->n_devices; i++) {
                 a->devices[i].evidence = &set->items[i];
-                r = appraise_device(&a->devices[i], nonce, set->items[0].nonce, collateral);
+                r = appraise_device(&a->devices[i], nonce, set->items[0].nonce,
+                                    i > 0 ? &a->devices[i - 1].chain : NULL, collateral);
                 if (r < 0)
                         return r;
         }

@@ -43,10 +43,32 @@ void certchain_done(CertChain *chain) {
         *chain = (CertChain){};
 }
 
-int certchain_append_base64(CertChain *chain, const char *text, size_t length, Fault *ret_fault) {
+static bool has_bytes(X509 *cert, const uint8_t *der, size_t size) {
+        uint8_t *own = NULL;
+        int n = i2d_X509(cert, &own);
+        bool same = n >= 0 && (size_t) n == size && memcmp(own, der, size) == 0;
+
+        OPENSSL_free(own);
+        return same;
+}
+
+/* A reference that is the caller's; NULL for what is no certificate. */
+static X509 *read_certificate(const uint8_t *der, size_t size, X509 *like) {
+        const unsigned char *p = der;
+        X509 *cert;
+
+        if (like && has_bytes(like, der, size) && X509_up_ref(like) == 1)
+                return like;
+        cert = d2i_X509(NULL, &p, (long) size);
+        if (cert && p == der + size)
+                return cert;
+        X509_free(cert);
+        return NULL;
+}
+
+int certchain_append_base64(CertChain *chain, const char *text, size_t length, const CertChain *like, Fault *ret_fault) {
         _cleanup_free_ uint8_t *der = NULL;
         _cleanup_free_ char *packed = NULL;
-        const unsigned char *p;
         size_t n = 0, size;
         char what[32];
         X509 *cert;
@@ -68,12 +90,9 @@ int certchain_append_base64(CertChain *chain, const char *text, size_t length, F
                 return r;
         if (r < 0 || size == 0)
                 return fault_set(ret_fault, EBADMSG, what, "base64 of a DER certificate", "text that is not base64");
-        p = der;
-        cert = d2i_X509(NULL, &p, (long) size);
-        if (!cert || p != der + size) {
-                X509_free(cert);
+        cert = read_certificate(der, size, like && like->n_certs > chain->n_certs ? like->certs[chain->n_certs] : NULL);
+        if (!cert)
                 return fault_set(ret_fault, EBADMSG, what, "one DER certificate", "%zu bytes that are not", size);
-        }
         chain->certs[chain->n_certs++] = cert;
         return 0;
 }
@@ -84,7 +103,7 @@ static size_t skip_space(const char *text, size_t size, size_t at) {
         return at;
 }
 
-int certchain_parse_pem(const char *pem, size_t size, CertChain *ret, Fault *ret_fault) {
+int certchain_parse_pem(const char *pem, size_t size, const CertChain *like, CertChain *ret, Fault *ret_fault) {
         _cleanup_(certchain_done) CertChain chain = {};
 
         for (size_t at = skip_space(pem, size, 0); at < size; at = skip_space(pem, size, at)) {
@@ -99,7 +118,7 @@ int certchain_parse_pem(const char *pem, size_t size, CertChain *ret, Fault *ret
                 end = memmem(begin, size - at, PEM_END, strlen(PEM_END));
                 if (!end)
                         return fault_set(ret_fault, EBADMSG, "certificate chain", PEM_END, "the end of the text");
-                r = certchain_append_base64(&chain, begin, (size_t) (end - begin), ret_fault);
+                r = certchain_append_base64(&chain, begin, (size_t) (end - begin), like, ret_fault);
                 if (r < 0)
                         return r;
                 at += (size_t) (end - begin) + strlen(PEM_END);

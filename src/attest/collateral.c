@@ -28,7 +28,7 @@ static int read_anchor(const char *dir, const char *name, X509 **ret, Fault *f) 
         r = read_file_at(AT_FDCWD, path, ANCHOR_FILE_MAX, &pem, &size);
         if (r < 0)
                 return fault_set(f, r, name, "a trust anchor in PEM", "%s", strerror(-r));
-        r = certchain_parse_pem((const char *) pem, size, &chain, f);
+        r = certchain_parse_pem((const char *) pem, size, NULL, &chain, f);
         if (r < 0)
                 return r;
         if (chain.n_certs != 1)

@@ -108,7 +108,7 @@ static int print_evidence(const char *path, const EvidenceSet *set) {
 
                 (void) printf("device %zu\n", i);
                 print_text("architecture", e->arch_name);
-                if (certchain_parse_pem(e->chain, e->chain_size, &chain, &fault) < 0)
+                if (certchain_parse_pem(e->chain, e->chain_size, NULL, &chain, &fault) < 0)
                         worst = refuse(path, &fault);
                 for (size_t k = 0; k < chain.n_certs; k++)
                         print_name(k == 0 ? "leaf" : "issued by", X509_get_subject_name(chain.certs[k]));

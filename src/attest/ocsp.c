@@ -74,12 +74,15 @@ int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret
         return 0;
 }
 
-/* The digests that responders answer in; others are not asked for by anyone. */
-static const EVP_MD *cert_id_digest(const OCSP_CERTID *id) {
+/* The digest of an answer about a certificate with this serial number; NULL for an answer about another one, or in a
+ * digest that nobody asks for. The number comes first because it is cheap to compare. */
+static const EVP_MD *cert_id_digest(const OCSP_CERTID *id, const ASN1_INTEGER *serial) {
+        ASN1_INTEGER *found;
         ASN1_OBJECT *algorithm;
         int nid;
 
-        if (OCSP_id_get0_info(NULL, &algorithm, NULL, NULL, (OCSP_CERTID *) (uintptr_t) id) != 1)
+        if (OCSP_id_get0_info(NULL, &algorithm, NULL, &found, (OCSP_CERTID *) (uintptr_t) id) != 1 ||
+            ASN1_INTEGER_cmp(found, serial) != 0)
                 return NULL;
         nid = OBJ_obj2nid(algorithm);
         return nid == NID_sha1 || nid == NID_sha256 || nid == NID_sha384 ? EVP_get_digestbynid(nid) : NULL;
@@ -87,7 +90,7 @@ static const EVP_MD *cert_id_digest(const OCSP_CERTID *id) {
 
 static bool is_about(const OCSP_SINGLERESP *single, X509 *cert, X509 *issuer) {
         const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
-        const EVP_MD *digest = cert_id_digest(id);
+        const EVP_MD *digest = cert_id_digest(id, X509_get0_serialNumber(cert));
         OCSP_CERTID *wanted = digest ? OCSP_cert_to_id(digest, cert, issuer) : NULL;
         bool same = wanted && OCSP_id_cmp(wanted, id) == 0;
 

@@ -125,7 +125,7 @@ int rim_read_chain(const Rim *rim, CertChain *ret, Fault *ret_fault) {
         for (xmlNode *node = xmlFirstElementChild(x509_data(rim)); node; node = xmlNextElementSibling(node)) {
                 const char *text = rim_element_text(node);
 
-                r = certchain_append_base64(&chain, text ?: "", text ? strlen(text) : 0, ret_fault);
+                r = certchain_append_base64(&chain, text ?: "", text ? strlen(text) : 0, NULL, ret_fault);
                 if (r < 0)
                         return r;
         }

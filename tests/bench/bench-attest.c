@@ -7,6 +7,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <openssl/ec.h>
 #include <spawn.h>
 #include <string.h>
@@ -73,6 +74,16 @@ static void make_inputs(Inputs *in, size_t n) {
         in->text = (char *) text;
         MUST(read_file_at(AT_FDCWD, SOURCE_ROOT "/policy/attest_policy.json", POLICY_FILE_MAX, &text, &size) >= 0);
         in->policy = (char *) text;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        return remove(path);
+}
+
+static void inputs_done(Inputs *in) {
+        (void) nftw(in->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        free(in->text);
+        free(in->policy);
 }
 
 /* All that the program does but start and print. */
@@ -164,7 +175,7 @@ int main(int argc, char *argv[]) {
         bare = bare_verification(rounds);
         (void) printf("one bare ECDSA P-384 verification   %8.3f ms\n", bare);
         for (size_t i = 0; i < ELEMENTSOF(counts); i++) {
-                Inputs in = {};
+                _cleanup_(inputs_done) Inputs in = {};
                 double inside, outside;
                 unsigned long n;
 
@@ -180,8 +191,6 @@ int main(int argc, char *argv[]) {
                               inside / ((double) n * bare));
                 (void) printf("  as a process, exec to verdict     %8.2f ms, %.2f times the bare ones\n", outside,
                               outside / ((double) n * bare));
-                free(in.text);
-                free(in.policy);
         }
         return 0;
 }

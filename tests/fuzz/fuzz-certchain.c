@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         DeviceIdentity identity = {};
         Fault fault;
 
-        if (certchain_parse_pem((const char *) data, size, &chain, &fault) < 0)
+        if (certchain_parse_pem((const char *) data, size, NULL, &chain, &fault) < 0)
                 return 0;
         for (Architecture arch = 0; arch < _ARCH_MAX; arch++)
                 if (identity_read_device(&chain, arch_info(arch), &identity, &fault) >= 0)
