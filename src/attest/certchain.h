@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 #define CERTCHAIN_MAX 8U
 

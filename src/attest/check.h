@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 typedef enum CheckState {
         CHECK_NOT_RUN, /* something it needs had failed before */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "attest/arch.h"
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 #define EVIDENCE_NONCE_SIZE 32U
 #define EVIDENCE_REPORT_MAX 8192U     /* NVML: attestationReport[0x2000] */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "attest/certchain.h"
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 #define OCSP_ANSWER_MAX  (16U * 1024)
 #define OCSP_ANSWERS_MAX 1024U

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 #include "basic/cursor.h"
 
 #define OPAQUE_ENTRIES_MAX 64U

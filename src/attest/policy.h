@@ -10,7 +10,7 @@
 #include <json-c/json.h>
 
 #include "attest/claims.h"
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 #define POLICY_FILE_MAX (256U * 1024)
 

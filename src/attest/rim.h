@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "attest/certchain.h"
-#include "attest/fault.h"
+#include "basic/fault.h"
 #include "attest/spdm.h"
 
 #define RIM_FILE_MAX         (256U * 1024)

@@ -4,7 +4,7 @@
 /* The names under which NVIDIA publishes the RIMs of a device, computed from its report alone. */
 
 #include "attest/arch.h"
-#include "attest/fault.h"
+#include "basic/fault.h"
 #include "attest/opaque.h"
 
 /* RIM of the driver, such as NV_GPU_DRIVER_GH100_550.90.07. 0 (*ret is the caller's); -EBADMSG (with *ret_fault)

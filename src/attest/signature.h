@@ -5,7 +5,7 @@
 
 #include <openssl/x509.h>
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 #include "attest/spdm.h"
 
 /* 0, or -EBADMSG (with *ret_fault) when it does not verify with the key of `leaf` or that key is not on P-384;

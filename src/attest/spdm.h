@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 #include "basic/cursor.h"
 
 #define SPDM_NONCE_SIZE     32U

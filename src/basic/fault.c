@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "attest/fault.h"
+#include "basic/fault.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
