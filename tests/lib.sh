@@ -25,7 +25,7 @@ make_scratch() {
 # Names that Debian 12 and 13 share.
 BUILD_PACKAGES=(
         gcc libc6-dev meson ninja-build pkgconf
-        libssl-dev libjson-c-dev libxml2-dev libxmlsec1-dev libsystemd-dev
+        libssl-dev libjson-c-dev libxml2-dev libxmlsec1-dev libsystemd-dev libcurl4-openssl-dev libcryptsetup-dev
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
