@@ -10,7 +10,6 @@
 #define COMMIT_ID_LENGTH 40U
 #define IMAGE_SUFFIX ".tar"
 
-/* The first `length` bytes, for a message. */
 static int refuse(Fault *f, const char *what, const char *expected, const char *text, size_t length) {
         return fault_set(f, EINVAL, what, expected, "'%.*s'", (int) (length > 200 ? 200 : length), text);
 }
@@ -107,7 +106,7 @@ int model_spec_from_image_name(const char *file, ModelSpec *ret) {
         r = model_spec_parse(text, &spec, NULL);
         if (r < 0)
                 return r;
-        if (spec.has_root_hash || !model_commit_is_id(spec.commit))
+        if (spec.has_root_hash || !spec.commit[0])
                 return -EINVAL;
         *ret = spec;
         return 0;
