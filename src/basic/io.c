@@ -76,16 +76,16 @@ static int write_all(int fd, const uint8_t *data, size_t size) {
         return 0;
 }
 
+int sync_directory(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 static int sync_directory_of(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
-        _cleanup_close_ int fd = -EBADF;
 
-        if (!copy)
-                return -ENOMEM;
-        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0)
-                return -errno;
-        return 0;
+        return copy ? sync_directory(dirname(copy)) : -ENOMEM;
 }
 
 static int write_temporary(int fd, const void *data, size_t size, mode_t mode) {
@@ -117,4 +117,38 @@ int write_file_atomic(const char *path, const void *data, size_t size, mode_t mo
                 return r;
         }
         return sync_directory_of(path);
+}
+
+int pread_all(int fd, void *ret, size_t size, uint64_t offset) {
+        uint8_t *p = ret;
+
+        while (size > 0) {
+                ssize_t k = pread(fd, p, size, (off_t) offset);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        return k < 0 ? -errno : -EIO;
+                p += k;
+                size -= (size_t) k;
+                offset += (uint64_t) k;
+        }
+        return 0;
+}
+
+int pwrite_all(int fd, const void *data, size_t size, uint64_t offset) {
+        const uint8_t *p = data;
+
+        while (size > 0) {
+                ssize_t k = pwrite(fd, p, size, (off_t) offset);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                p += k;
+                size -= (size_t) k;
+                offset += (uint64_t) k;
+        }
+        return 0;
 }

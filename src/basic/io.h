@@ -16,3 +16,12 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
 /* Replaces `path` by exactly these bytes, or leaves it as it was: temporary file, fsync, rename, fsync of the
  * directory. 0 or a negative errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
+
+/* All of `size` bytes at `offset`: 0, -EIO when the file ends before, or the errno of pread(). */
+int pread_all(int fd, void *ret, size_t size, uint64_t offset);
+
+/* 0 or the errno of pwrite(). */
+int pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
+
+/* Makes the entries of a directory durable. 0 or a negative errno. */
+int sync_directory(const char *path);
