@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The verbs of cocoon-model: each takes its own command line, prints, and returns the exit status. */
+
+typedef enum ModelStatus {
+        MODEL_DONE     = 0,
+        MODEL_REFUSED  = 1, /* not done, or not as it should be: nothing was published */
+        MODEL_USAGE    = 2,
+} ModelStatus;
+
+int verb_build(int argc, char *argv[]);
+int verb_verify(int argc, char *argv[]);
+int verb_inspect(int argc, char *argv[]);
