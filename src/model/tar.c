@@ -66,7 +66,7 @@ static void add_record(Records *records, const char *key, const char *value) {
                                            "%s %s=%s\n", digits, key, value);
 }
 
-/* Whether a name cannot stand in a header alone. */
+/* Whether an entry's name cannot stand in its header alone. */
 static bool needs_record(const char *name) {
         if (strlen(name) > NAME_SIZE)
                 return true;
@@ -106,7 +106,8 @@ static bool is_before_1970(const Entry *entry) {
 
 static void collect_records(const Entry *entry, Records *ret) {
         ret->size = 0;
-        if (entry->target && needs_record(entry->target))
+        /* Only its length counts for a link's target: GNU tar writes non-ASCII ones into the header as they are. */
+        if (entry->target && strlen(entry->target) > NAME_SIZE)
                 add_record(ret, "linkpath", entry->target);
         if (needs_record(entry->name))
                 add_record(ret, "path", entry->name);
