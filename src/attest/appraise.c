@@ -161,7 +161,7 @@ static int parse_opaque(DeviceAppraisal *d) {
 
         r = opaque_parse(d->report.opaque, d->arch->is_switch, &d->opaque, &check->fault);
         if (r >= 0 && !d->arch->is_switch && opaque_text(&d->opaque, OPAQUE_DRIVER_VERSION, d->driver_version) < 0)
-                r = fault_set(&check->fault, EBADMSG, "opaque data: driver version", "text", "none");
+                r = fault_set(&check->fault, EBADMSG, "opaque data: driver version", "letters, digits, dots and the like", "none or something else");
         if (r >= 0 && opaque_vbios_version(&d->opaque, d->arch->is_switch, d->vbios_version) < 0)
                 r = fault_set(&check->fault, EBADMSG, "opaque data: VBIOS version", "an entry of its form", "none");
         if (r < 0)

@@ -27,7 +27,7 @@ static int read_anchor(const char *dir, const char *name, X509 **ret, Fault *f) 
                 return -ENOMEM;
         r = read_file_at(AT_FDCWD, path, ANCHOR_FILE_MAX, &pem, &size);
         if (r < 0)
-                return fault_set(f, r, name, "a trust anchor in PEM", "%s", strerror(-r));
+                return fault_set(f, r, name, "a trust anchor in PEM", "%s: %s", path, read_file_strerror(r));
         r = certchain_parse_pem((const char *) pem, size, NULL, &chain, f);
         if (r < 0)
                 return r;
@@ -69,11 +69,27 @@ static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
                 Fault ignored;
                 size_t size;
 
-                if (!dot || strcmp(dot, ".der") != 0 ||
-                    read_file_at(dirfd(dir), entry->d_name, OCSP_ANSWER_MAX, &der, &size) < 0)
+                if (!dot || strcmp(dot, ".der") != 0)
                         continue;
+                if (read_file_at(dirfd(dir), entry->d_name, OCSP_ANSWER_MAX, &der, &size) < 0) {
+                        ocsp_answers_skip(answers);
+                        continue;
+                }
                 if (ocsp_answers_add(answers, der, size, &ignored) == -ENOMEM)
                         return -ENOMEM;
+        }
+        return 0;
+}
+
+/* A directory that is not there would look like RIMs that are missing. */
+static int check_rim_dirs(const char *const *dirs, Fault *f) {
+        for (; dirs && *dirs; dirs++) {
+                _cleanup_(closedir_onep) DIR *dir = opendir(*dirs);
+                int error = errno;
+
+                if (!dir)
+                        return fault_set(f, error, "directory of RIMs", "one that can be read", "%s: %s", *dirs,
+                                         strerror(error));
         }
         return 0;
 }
@@ -86,6 +102,9 @@ int collateral_open(const CollateralOptions *options, Collateral **ret, Fault *r
         if (!c)
                 return -ENOMEM;
         c->rim_dirs = options->rim_dirs;
+        r = check_rim_dirs(c->rim_dirs, ret_fault);
+        if (r < 0)
+                return r;
         r = open_verifier(options->anchors_dir, "device-root.pem", root_device, options->device_time,
                           &c->device_verifier, ret_fault);
         if (r < 0)
@@ -184,7 +203,7 @@ static void fetch(RimEntry *e, const Collateral *c) {
                         continue;
                 if (r < 0) {
                         (void) check_fail(&e->fetched, "RIM", "a file that can be read, of at most 256 KiB", "%s: %s",
-                                          path, strerror(-r));
+                                          path, read_file_strerror(r));
                         return;
                 }
                 check_pass(&e->fetched, "%s", e->id);

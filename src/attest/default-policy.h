@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The text of policy/attest_policy.json, built in, for a verifier that runs where it is not installed. */
+/* The strict policies, by version of the claims that they are about: their files' names, and their text built in, for
+ * a verifier that runs where they are not installed. */
 
-extern const char default_policy[];
+#include "attest/claims.h"
+
+typedef struct DefaultPolicy {
+        const char *file, *text;
+} DefaultPolicy;
+
+extern const DefaultPolicy default_policies[_CLAIMS_VERSION_MAX];

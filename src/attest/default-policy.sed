@@ -1,6 +1,4 @@
-# Turns a text file into a C string of the same bytes.
+# Turns a text file into C string literals of the same bytes.
 s/[\\"]/\\&/g
-s/^/        "/
+s/^/"/
 s/$/\\n"/
-1i #include "attest/default-policy.h"\n\nconst char default_policy[] =
-$a ;

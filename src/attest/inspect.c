@@ -202,15 +202,16 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
         const char *text = (const char *) data;
         size_t start = strspn(text, " \t\r\n"), digits = strspn(text + start, "0123456789abcdefABCDEF");
+        bool is_json = text[start] == '[' || text[start] == '{';
         Fault fault;
 
-        if (text[start] == '<')
-                return inspect_rim(o, path, data, size);
-        if (o->check) {
+        if (o->check && is_json) {
                 log_error("%s: --check judges RIMs; evidence is judged by cocoon-attest verify.", path);
                 return EXIT_CONFIGURATION;
         }
-        if (text[start] == '[' || text[start] == '{') {
+        if (text[start] == '<' || o->check)
+                return inspect_rim(o, path, data, size);
+        if (is_json) {
                 if (evidence_set_parse(text, size, &set, &fault) < 0)
                         return refuse(path, &fault);
                 return print_evidence(path, set);
@@ -230,13 +231,14 @@ int verb_inspect(const Options *o) {
         size_t size;
         int r;
 
-        if (o->n_operands != 1) {
-                log_error("inspect takes one FILE; see cocoon-attest --help.");
+        if (o->n_operands != 1 || o->evidence || o->have_nonce || o->policy || o->rim_dirs || o->ocsp_dirs || o->eat ||
+            o->json || o->have_version) {
+                log_error("inspect takes one FILE, --check, --trust-anchors and --at; see cocoon-attest --help.");
                 return EXIT_CONFIGURATION;
         }
         r = read_file_at(AT_FDCWD, o->operands[0], EVIDENCE_FILE_MAX, &data, &size);
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to read %s: %m", o->operands[0]);
+                log_error("Failed to read %s: %s", o->operands[0], read_file_strerror(r));
                 return EXIT_CONFIGURATION;
         }
         return inspect_bytes(o, o->operands[0], data, size);

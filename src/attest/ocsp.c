@@ -18,6 +18,8 @@ typedef struct OcspAnswer {
 struct OcspAnswers {
         OcspAnswer *items;
         size_t n_items;
+        size_t n_bytes;   /* of all answers, encoded */
+        size_t n_skipped; /* that were none */
 };
 
 OcspAnswers *ocsp_answers_new(void) {
@@ -49,18 +51,28 @@ static OCSP_BASICRESP *parse_basic(const uint8_t *der, size_t size, Fault *f) {
                 basic = OCSP_response_get1_basic(response);
                 if (!basic)
                         (void) fault_set(f, EBADMSG, "OCSP answer", "a basic response", "another type");
+                else if (OCSP_resp_count(basic) > OCSP_SINGLES_MAX) {
+                        (void) fault_set(f, EBADMSG, "OCSP answer", "at most 16 certificates that it is about", "%d",
+                                         OCSP_resp_count(basic));
+                        OCSP_BASICRESP_free(basic);
+                        basic = NULL;
+                }
         }
         OCSP_RESPONSE_free(response);
         return basic;
 }
 
-int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret_fault) {
+void ocsp_answers_skip(OcspAnswers *a) {
+        a->n_skipped++;
+}
+
+static int add_answer(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret_fault) {
         OCSP_BASICRESP *basic;
         OcspAnswer *items;
 
-        if (size > OCSP_ANSWER_MAX || a->n_items >= OCSP_ANSWERS_MAX)
-                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB", "%zu bytes, number %zu",
-                                 size, a->n_items + 1);
+        if (size > OCSP_ANSWER_MAX || a->n_items >= OCSP_ANSWERS_MAX || size > OCSP_ANSWERS_BYTES_MAX - a->n_bytes)
+                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB, 2 MiB in all",
+                                 "%zu bytes, number %zu", size, a->n_items + 1);
         basic = parse_basic(der, size, ret_fault);
         if (!basic)
                 return -EBADMSG;
@@ -71,7 +83,17 @@ int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret
         }
         a->items = items;
         a->items[a->n_items++] = (OcspAnswer){ .basic = basic };
+        a->n_bytes += size;
         return 0;
+}
+
+int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret_fault) {
+        int r;
+
+        r = add_answer(a, der, size, ret_fault);
+        if (r < 0)
+                ocsp_answers_skip(a);
+        return r;
 }
 
 /* The digest of an answer about a certificate with this serial number; NULL for an answer about another one, or in a
@@ -203,7 +225,8 @@ OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, s
         OcspStatus worst = OCSP_STATUS_MISSING;
 
         *ret_reason = NULL;
-        (void) fault_set(ret_fault, ENOENT, "OCSP answer", "one for this certificate", "none");
+        (void) fault_set(ret_fault, ENOENT, "OCSP answer", "one for this certificate",
+                         a->n_skipped > 0 ? "none; %zu files could not be taken as answers" : "none", a->n_skipped);
         for (size_t i = 0; i < a->n_items; i++) {
                 OCSP_SINGLERESP *single = find_single(a->items[i].basic, cert, issuer);
                 const char *reason = NULL;

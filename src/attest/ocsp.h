@@ -12,6 +12,8 @@
 
 #define OCSP_ANSWER_MAX  (16U * 1024)
 #define OCSP_ANSWERS_MAX 1024U
+#define OCSP_ANSWERS_BYTES_MAX (2U * 1024 * 1024) /* all together */
+#define OCSP_SINGLES_MAX 16  /* certificates that one answer is about; real ones have one */
 
 typedef enum OcspStatus {
         OCSP_STATUS_GOOD,
@@ -28,8 +30,11 @@ OcspAnswers *ocsp_answers_free(OcspAnswers *a);
 DEFINE_CLEANUP_FUNC(OcspAnswers *, ocsp_answers_free)
 
 /* One DER OCSPResponse. 0; -EBADMSG (with *ret_fault) when it is malformed or says anything but "successful";
- * -E2BIG over a limit; -ENOMEM. */
+ * -E2BIG over a limit; -ENOMEM. What is not taken is counted, and told when an answer is missed later. */
 int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret_fault);
+
+/* Counts something that was to be an answer but could not even be read. */
+void ocsp_answers_skip(OcspAnswers *a);
 
 /* What is known of `chain`'s certificate `index`, at the verifier's time. Of several valid answers the worst counts.
  * *ret_reason is OpenSSL's name of the revocation reason (static) or NULL; *ret_fault is filled unless good. */

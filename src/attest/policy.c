@@ -9,6 +9,9 @@
 #define JSON_DEPTH_MAX  16
 #define JSON_VALUES_MAX 8192U
 
+#define FAILURES_MAX     256U
+#define FAILURE_TEXT_MAX 512U
+
 struct Policy {
         json_object *root;
         json_object *rules; /* borrowed from root, like the two below; NULL when absent */
@@ -134,15 +137,33 @@ typedef struct Evaluation {
         json_object *failures;
 } Evaluation;
 
+/* The beginning of a text that may be as long as a policy. */
+static int add_text(json_object *o, const char *key, const char *text) {
+        char beginning[FAILURE_TEXT_MAX];
+
+        (void) snprintf(beginning, sizeof(beginning), "%s", text);
+        return json_add_string(o, key, beginning);
+}
+
 static const char *value_text(json_object *value) {
         return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+/* A policy may have thousands of rules, and a machine 64 devices: enough is told to act on, in bounded memory. */
 static int add_failure(Evaluation *e, const char *claim, const char *expected, const char *found) {
-        _cleanup_json_ json_object *o = json_object_new_object();
+        size_t n = json_object_array_length(e->failures);
+        _cleanup_json_ json_object *o = NULL;
 
-        if (!o || json_add_string(o, "device", e->device) < 0 || json_add_string(o, "check", claim) < 0 ||
-            json_add_string(o, "expected", expected) < 0 || json_add_string(o, "found", found) < 0)
+        if (n >= FAILURES_MAX)
+                return 0;
+        if (n + 1 == FAILURES_MAX) {
+                claim = "further rules";
+                expected = "to be met";
+                found = "more failures than are listed here";
+        }
+        o = json_object_new_object();
+        if (!o || json_add_string(o, "device", e->device) < 0 || add_text(o, "check", claim) < 0 ||
+            add_text(o, "expected", expected) < 0 || add_text(o, "found", found) < 0)
                 return -ENOMEM;
         if (json_object_array_add(e->failures, o) < 0)
                 return -ENOMEM;

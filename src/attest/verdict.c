@@ -205,12 +205,12 @@ static int print_object(FILE *f, json_object *o) {
         return 0;
 }
 
-static int policy_json(const Verdict *v, const char *name, const Policy *policy, json_object **ret) {
+static int policy_json(json_object *failures, const char *name, const Policy *policy, json_object **ret) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
-        if (!o || json_add_bool(o, "result", json_object_array_length(v->policy_failures) == 0) < 0 ||
+        if (!o || json_add_bool(o, "result", failures && json_object_array_length(failures) == 0) < 0 ||
             json_add_string(o, "name", name) < 0 || json_add_string(o, "version", policy_version(policy)) < 0 ||
-            json_add(o, "failures", json_object_get(v->policy_failures)) < 0)
+            json_add(o, "failures", failures ? json_object_get(failures) : json_object_new_array()) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(o);
         return 0;
@@ -222,17 +222,22 @@ int verdict_print_json(const Verdict *v, FILE *f, const char *policy_name, const
 
         if (!o || json_add_bool(o, "result", v->status == EXIT_ACCEPTED) < 0 || devices_json(v, &devices) < 0 ||
             json_add(o, "devices", devices) < 0 || json_add(o, "overall", json_object_get(v->overall)) < 0 ||
-            policy_json(v, policy_name, policy, &rules) < 0 || json_add(o, "policy", rules) < 0)
+            policy_json(v->policy_failures, policy_name, policy, &rules) < 0 || json_add(o, "policy", rules) < 0)
                 return -ENOMEM;
         return print_object(f, o);
 }
 
-int verdict_print_json_fault(FILE *f, const Fault *fault) {
-        _cleanup_json_ json_object *o = json_object_new_object(), *failures = json_object_new_array();
+int verdict_print_json_fault(FILE *f, const char *policy_name, const Policy *policy, const Fault *fault) {
+        _cleanup_json_ json_object *o = json_object_new_object(), *failures = json_object_new_array(),
+                                   *overall = json_object_new_object();
+        json_object *rules;
 
-        if (!o || !failures || json_add_bool(o, "result", false) < 0 ||
+        if (!o || !failures || !overall || json_add_bool(o, "result", false) < 0 ||
             json_add(o, "devices", json_object_new_array()) < 0 ||
-            add_fault(failures, "evidence", fault, false) < 0 || json_add(o, "failures", TAKE_PTR(failures)) < 0)
+            json_add_bool(overall, "x-nvidia-overall-att-result", false) < 0 ||
+            json_add(o, "overall", TAKE_PTR(overall)) < 0 || policy_json(NULL, policy_name, policy, &rules) < 0 ||
+            json_add(o, "policy", rules) < 0 || add_fault(failures, "evidence", fault, false) < 0 ||
+            json_add(o, "failures", TAKE_PTR(failures)) < 0)
                 return -ENOMEM;
         return print_object(f, o);
 }

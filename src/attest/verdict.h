@@ -34,5 +34,5 @@ void verdict_print(const Verdict *v, FILE *f, const char *policy_name);
 /* One JSON object. 0 or -ENOMEM. */
 int verdict_print_json(const Verdict *v, FILE *f, const char *policy_name, const Policy *policy);
 
-/* The object that verdict_print_json() prints for evidence that could not even be read. 0 or -ENOMEM. */
-int verdict_print_json_fault(FILE *f, const Fault *fault);
+/* The same for evidence that could not even be read: no devices, and `failures` beside them. 0 or -ENOMEM. */
+int verdict_print_json_fault(FILE *f, const char *policy_name, const Policy *policy, const Fault *fault);

@@ -11,22 +11,50 @@
 #include "basic/io.h"
 #include "basic/log.h"
 
-/* The name tells where rules come from when there is no file to name. */
-static int read_policy(const char *path, Policy **ret, const char **ret_name) {
+/* The strict policy for the claims that are made, installed or built in; the name tells which. */
+static int read_default_policy(const DefaultPolicy *p, Policy **ret, char **ret_name, Fault *f) {
+        _cleanup_free_ char *name = NULL;
         _cleanup_free_ uint8_t *text = NULL;
-        Fault fault;
         size_t size;
         int r;
 
-        *ret_name = path ?: DEFAULT_POLICY_PATH;
-        r = read_file_at(AT_FDCWD, *ret_name, POLICY_FILE_MAX, &text, &size);
-        if (r == -ENOENT && !path) {
-                *ret_name = "the strict policy built in";
-                r = policy_parse(default_policy, strlen(default_policy), ret, &fault);
-        } else if (r < 0)
-                return log_error_errno(r, "Failed to read policy %s: %m", *ret_name);
-        else
-                r = policy_parse((const char *) text, size, ret, &fault);
+        if (asprintf(&name, "%s/%s", POLICY_DIR, p->file) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        r = read_file_at(AT_FDCWD, name, POLICY_FILE_MAX, &text, &size);
+        if (r >= 0)
+                r = policy_parse((const char *) text, size, ret, f);
+        else if (r == -ENOENT) {
+                (void) snprintf(name, strlen(name) + 1, "%s, built in", p->file);
+                r = policy_parse(p->text, strlen(p->text), ret, f);
+        } else
+                r = fault_set(f, r, "policy", "a file that can be read", "%s", read_file_strerror(r));
+        *ret_name = TAKE_PTR(name);
+        return r;
+}
+
+static int read_named_policy(const char *path, Policy **ret, char **ret_name, Fault *f) {
+        _cleanup_free_ uint8_t *text = NULL;
+        size_t size;
+        int r;
+
+        *ret_name = strdup(path);
+        if (!*ret_name)
+                return -ENOMEM;
+        r = read_file_at(AT_FDCWD, path, POLICY_FILE_MAX, &text, &size);
+        if (r < 0)
+                return fault_set(f, r, "policy", "a file that can be read", "%s", read_file_strerror(r));
+        return policy_parse((const char *) text, size, ret, f);
+}
+
+static int read_policy(const Options *o, Policy **ret, char **ret_name) {
+        const DefaultPolicy *fallback = &default_policies[o->have_version ? o->version : CLAIMS_3_0];
+        Fault fault;
+        int r;
+
+        r = o->policy ? read_named_policy(o->policy, ret, ret_name, &fault) :
+                        read_default_policy(fallback, ret, ret_name, &fault);
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
@@ -41,7 +69,7 @@ static int check_ocsp_rules(const Options *o, const Policy *policy, const char *
         if (!rule)
                 return 0;
         log_error("%s: has a rule for \"%s\", but --ocsp=off leaves it unset. Use --ocsp=require, or a policy without "
-                  "such rules (attest_policy-no-ocsp.json).",
+                  "such rules (such as --policy " POLICY_DIR "/attest_policy-no-ocsp.json).",
                   name, rule);
         return -EINVAL;
 }
@@ -94,9 +122,9 @@ static int judge(const Options *o, const EvidenceSet *set, Collateral *collatera
 }
 
 /* Evidence that cannot be parsed is refused like evidence that does not hold. */
-static int refuse_evidence(const Options *o, const Fault *fault) {
+static int refuse_evidence(const Options *o, const Policy *policy, const char *policy_name, const Fault *fault) {
         if (o->json)
-                (void) verdict_print_json_fault(stdout, fault);
+                (void) verdict_print_json_fault(stdout, policy_name, policy, fault);
         else
                 (void) printf("%s: %s: expected %s, found %s\nverdict: REFUSED\n", o->evidence, fault->what,
                               fault->expected, fault->found);
@@ -128,26 +156,27 @@ int verb_verify(const Options *o) {
         _cleanup_(collateral_freep) Collateral *collateral = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_free_ uint8_t *text = NULL;
-        const char *policy_name;
+        _cleanup_free_ char *policy_name = NULL;
         Fault fault;
         size_t size;
         int r;
 
         if (!o->evidence || o->n_operands > 0 || o->check) {
-                log_error("verify takes --evidence FILE and no other operand; see cocoon-attest --help.");
+                log_error(o->check ? "--check belongs to inspect; see cocoon-attest --help." :
+                                     "verify takes --evidence FILE and no other operand; see cocoon-attest --help.");
                 return EXIT_CONFIGURATION;
         }
-        if (read_policy(o->policy, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0 ||
+        if (read_policy(o, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0 ||
             open_collateral(o, &collateral) < 0)
                 return EXIT_CONFIGURATION;
 
         r = read_file_at(AT_FDCWD, o->evidence, EVIDENCE_FILE_MAX, &text, &size);
         if (r == -EFBIG) {
                 (void) fault_set(&fault, EFBIG, "evidence file", "at most 2 MiB", "more");
-                return refuse_evidence(o, &fault);
+                return refuse_evidence(o, policy, policy_name, &fault);
         }
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to read evidence %s: %m", o->evidence);
+                log_error("Failed to read evidence %s: %s", o->evidence, read_file_strerror(r));
                 return EXIT_CONFIGURATION;
         }
         r = evidence_set_parse((const char *) text, size, &set, &fault);
@@ -156,6 +185,6 @@ int verb_verify(const Options *o) {
                 return EXIT_CONFIGURATION;
         }
         if (r < 0)
-                return refuse_evidence(o, &fault);
+                return refuse_evidence(o, policy, policy_name, &fault);
         return judge(o, set, collateral, policy, policy_name);
 }

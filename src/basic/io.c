@@ -62,6 +62,10 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
         return 0;
 }
 
+const char *read_file_strerror(int error) {
+        return error == -EINVAL ? "Not a regular file" : strerror(abs(error));
+}
+
 static int write_all(int fd, const uint8_t *data, size_t size) {
         while (size > 0) {
                 ssize_t k = write(fd, data, size);

@@ -13,6 +13,9 @@
  * -ENOMEM, or the errno of open and read. */
 int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
 
+/* What an error of read_file_at() means, for a message. Static or strerror()'s. */
+const char *read_file_strerror(int error);
+
 /* Replaces `path` by exactly these bytes, or leaves it as it was: temporary file, fsync, rename, fsync of the
  * directory. 0 or a negative errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
