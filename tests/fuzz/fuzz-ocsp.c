@@ -2,24 +2,29 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <time.h>
 
 #include "attest/ocsp.h"
-#include "attest/roots.h"
 
-/* The answer is asked about the root, as if it had issued itself: enough to walk through every field. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A chain in PEM, a NUL, and an answer that may be about any of its certificates. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
         _cleanup_(cert_verifier_freep) CertVerifier *verifier = NULL;
-        _cleanup_(certchain_done) CertChain chain = { .certs = { root_device(), root_device() }, .n_certs = 2 };
+        _cleanup_(certchain_done) CertChain chain = {};
+        const uint8_t *end = memchr(data, 0, size);
         const char *reason;
         Fault fault;
 
-        if (!answers || !chain.certs[0] || !chain.certs[1])
+        if (!answers || !end || certchain_parse_pem((const char *) data, (size_t) (end - data), NULL, &chain, &fault) < 0)
                 return 0;
-        verifier = cert_verifier_new(chain.certs[1], 1750000000);
-        if (verifier && ocsp_answers_add(answers, data, size, &fault) >= 0)
-                (void) ocsp_check(answers, verifier, &chain, 0, &reason, &fault);
+        /* Answers of the corpus are fresh when it is made. */
+        verifier = cert_verifier_new(chain.certs[chain.n_certs - 1], time(NULL));
+        if (!verifier || ocsp_answers_add(answers, end + 1, size - (size_t) (end + 1 - data), &fault) < 0)
+                return 0;
+        for (size_t i = 0; i + 1 < chain.n_certs; i++)
+                (void) ocsp_check(answers, verifier, &chain, i, &reason, &fault);
         return 0;
 }

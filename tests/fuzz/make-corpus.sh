@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Writes the seed corpus of the fuzz targets, one directory per target, from what the simulated GPU produces: every
-# kind of device, whole and with every defect.
+# Writes the seed corpus of the fuzz targets, one directory per target: what the simulated GPU produces, every kind of
+# device, whole and with every defect; and small model images.
 #
 #   make-corpus.sh COCOON-SIM POLICY-DIR OUTPUT-DIR
 
@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{spdm,evidence,rim,certchain,ocsp,policy,json}
+mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,evidence,json,ocsp,policy,rim,spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {
@@ -36,7 +36,7 @@ done
 
 # Inputs are named by their content, so that equal ones are there once.
 python3 - "$work/sim" "$policies" "$work/corpus" <<'EOF'
-import base64, hashlib, json, pathlib, sys
+import base64, hashlib, io, json, pathlib, struct, sys, tarfile
 
 sim, policies, corpus = map(pathlib.Path, sys.argv[1:])
 
@@ -71,10 +71,38 @@ for path in sorted(sim.rglob("*")):
     elif path.suffix == ".xml":
         add("rim", data)
     elif path.suffix == ".der" and "ocsp" in path.parts:
-        add("ocsp", data)
+        # About which chain of the scene an answer is does not matter here: it comes with the first.
+        try:
+            first = next(devices(json.loads((path.parent.parent / "evidence.json").read_bytes())), None)
+            add("ocsp", base64.b64decode(first["certificate"]) + b"\0" + data if first else b"\0" + data)
+        except ValueError:
+            pass
 for path in sorted(policies.glob("*.json")):
     add("policy", path.read_bytes())
     add("json", path.read_bytes())
+
+def archive(names):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, target, content in names:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, target, len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+top = ("./", tarfile.DIRTYPE, "", b"")
+add("archive", archive([top]))
+add("archive", archive([top, ("./a", tarfile.REGTYPE, "", b"x" * 700), ("./b", tarfile.SYMTYPE, "a", b"")]))
+add("archive", archive([top, ("./" + "n" * 120, tarfile.REGTYPE, "", b""), ("./l", tarfile.LNKTYPE, "./" + "n" * 120, b"")]))
+add("archive", archive([top, ("./\u00e4", tarfile.SYMTYPE, "t" * 130, b""), ("./p", tarfile.FIFOTYPE, "", b"")]))
+
+salt = bytes(range(10)) + bytes(range(0x10, 0x11)) + bytes(range(0x1a, 0x20))
+for blocks, tree in (2, 1), (129, 3):
+    superblock = struct.pack("<8sII16s32sIIQH6x256s", b"verity", 1, 1, bytes.fromhex("645ac31f761042e184349d733699eac0"),
+                             b"sha256", 4096, 4096, blocks, len(salt), salt)
+    add("verity", struct.pack("<Q", blocks * 4096) + superblock.ljust(4096, b"\0") + bytes(4096 * tree))
+for text in "a", "a/b", "Owner/Name-1.0_x@" + "0" * 40, "a@main", "a/b@" + "f" * 40 + ":" + "0" * 64, "a--b@local.tar":
+    add("spec", text.encode())
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())

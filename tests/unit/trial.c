@@ -99,6 +99,55 @@ static void open_collateral(Trial *s) {
         MUST(collateral_open(&options, &s->collateral, &fault) >= 0);
 }
 
+static bool has_check(const DeviceAppraisal *d, CheckId id) {
+        bool gpu_only = (id >= CHECK_DRIVER_RIM && id < CHECK_VBIOS_RIM) || id == CHECK_NO_CONFLICT;
+
+        return !gpu_only || !d->arch || !d->arch->is_switch;
+}
+
+static bool may_be_off(CheckId id) {
+        return id == CHECK_CHAIN_OCSP || id == CHECK_DRIVER_RIM + RIM_OCSP || id == CHECK_VBIOS_RIM + RIM_OCSP ||
+               id == CHECK_TOPOLOGY;
+}
+
+/* Bit n: a check is in state n. Those that a device does not have count only when they say something. */
+static unsigned states_of(const DeviceAppraisal *d) {
+        unsigned states = 0;
+
+        for (CheckId id = 0; id < _CHECK_MAX; id++) {
+                CheckState state = d->checks[id].state;
+
+                if (state == CHECK_OFF && !may_be_off(id))
+                        state = CHECK_NOT_RUN;
+                if (has_check(d, id) || state != CHECK_NOT_RUN)
+                        states |= 1U << state;
+        }
+        return states;
+}
+
+/* Says itself what the verdict must be, from nothing but the states of the checks. */
+static bool is_consistent(const Trial *s) {
+        const unsigned wrong = 1U << CHECK_FAILED, missing = 1U << CHECK_MISSING, not_run = 1U << CHECK_NOT_RUN;
+        json_object *overall = json_object_object_get(s->verdict.overall, "x-nvidia-overall-att-result");
+        bool good = true, policy_met = json_object_array_length(s->verdict.policy_failures) == 0;
+        unsigned all = 0;
+
+        for (size_t i = 0; i < s->appraisal->n_devices; i++) {
+                unsigned states = states_of(&s->appraisal->devices[i]);
+
+                good = good && s->appraisal->devices[i].accepted == !(states & (wrong | missing | not_run));
+                all |= states;
+        }
+        good = good && s->appraisal->accepted == !(all & (wrong | missing | not_run));
+        good = good && json_object_is_type(overall, json_type_boolean) &&
+               (bool) json_object_get_boolean(overall) == s->appraisal->accepted;
+        if (all & wrong)
+                return good && s->verdict.status == EXIT_REFUSED;
+        if (all & missing)
+                return good && s->verdict.status == EXIT_COLLATERAL_MISSING;
+        return good && s->verdict.status == (s->appraisal->accepted && policy_met ? EXIT_ACCEPTED : EXIT_REFUSED);
+}
+
 int trial_judge(Trial *s) {
         _cleanup_free_ char *json = sim_evidence_json(s->evidence, s->n_devices, SIM_FORM_CPP), *text = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
@@ -115,7 +164,11 @@ int trial_judge(Trial *s) {
                 return -1;
         MUST(appraise(s->set, s->without_nonce ? NULL : s->nonce, s->collateral, &s->appraisal) >= 0);
         MUST(verdict_reach(s->appraisal, policy, s->version, time(NULL), &s->verdict) >= 0);
-        return (int) s->verdict.status;
+        if (is_consistent(s))
+                return (int) s->verdict.status;
+        (void) printf("# status %d, accepted %d, overall claim %s: not what the checks say\n", (int) s->verdict.status,
+                      s->appraisal->accepted, json_object_to_json_string(s->verdict.overall));
+        return -2;
 }
 
 json_object *trial_claims(const Trial *s, size_t index) {
@@ -162,6 +215,24 @@ char *trial_false_claims(const Trial *s, size_t index) {
                 if (!mismatch && !says_no(value))
                         continue;
                 (void) fprintf(f, "%s%s", separator, key);
+                separator = " ";
+        }
+        MUST(fclose(f) == 0);
+        return text;
+}
+
+char *trial_failed_checks(const Trial *s, size_t index) {
+        const DeviceAppraisal *d = &s->appraisal->devices[index];
+        char *text = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&text, &size);
+        const char *separator = "";
+
+        MUST(f);
+        for (CheckId id = 0; id < _CHECK_MAX; id++) {
+                if (d->checks[id].state != CHECK_FAILED && d->checks[id].state != CHECK_MISSING)
+                        continue;
+                (void) fprintf(f, "%s%s", separator, check_name(id, d->arch && d->arch->is_switch));
                 separator = " ";
         }
         MUST(fclose(f) == 0);

@@ -36,7 +36,9 @@ Trial *trial_new(const SimModel *models);
 Trial *trial_free(Trial *s);
 DEFINE_CLEANUP_FUNC(Trial *, trial_free)
 
-/* Renders evidence and RIMs and judges them. Returns the ExitStatus; -1 when the evidence could not be parsed. */
+/* Renders evidence and RIMs and judges them. Returns the ExitStatus; -1 when the evidence could not be parsed; -2 when
+ * the verdict contradicts itself. Whatever a test is about, a device with a check that failed or was not done is not
+ * accepted, a machine with such a device is not, and the overall claim and the exit status say the same. */
 int trial_judge(Trial *s);
 
 /* Claims of device `index` after trial_judge(); borrowed. */
@@ -45,6 +47,10 @@ json_object *trial_claims(const Trial *s, size_t index);
 /* The names of the device's claims that say "no" (false, a chain that is not valid or not good, measurements that do
  * not match), separated by blanks; measres only when measurements were compared. The caller's. */
 char *trial_false_claims(const Trial *s, size_t index);
+
+/* The names of the device's checks that failed or that lack collateral, in their order, separated by blanks. The
+ * caller's. */
+char *trial_failed_checks(const Trial *s, size_t index);
 
 const Check *trial_check(const Trial *s, size_t index, CheckId id);
 
