@@ -215,7 +215,9 @@ static int check_identity(DeviceAppraisal *d) {
         if (r < 0)
                 return outcome(check, r, "");
         hex_encode(d->identity.pdi, PDI_SIZE, text);
-        if (d->arch->is_switch && own && memcmp(own->value, d->identity.pdi, PDI_SIZE) != 0)
+        if (d->arch->is_switch && !own)
+                (void) check_fail(check, "PDI in the report", text, "none");
+        else if (d->arch->is_switch && memcmp(own->value, d->identity.pdi, PDI_SIZE) != 0)
                 (void) check_fail(check, "PDI in the report", text, "%s", hex_encode(own->value, PDI_SIZE, other));
         else
                 check_pass(check, "%s, PDI %s", d->identity.hwmodel, text);
@@ -261,7 +263,9 @@ static int judge_rim(DeviceAppraisal *d, Collateral *c, RimSlot slot) {
         checks[RIM_SIGNATURE] = rim->signature;
         if (!rim->content_valid)
                 return 0;
-        rim_product(&d->opaque, d->evidence->arch, product);
+        r = rim_product(&d->opaque, d->evidence->arch, product, &checks[RIM_PRODUCT].fault);
+        if (r < 0)
+                return outcome(&checks[RIM_PRODUCT], r, "");
         check_rim_fits(checks, rim, product, slot == RIM_SLOT_DRIVER ? d->driver_version : d->vbios_version);
         return 1;
 }

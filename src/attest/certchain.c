@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <openssl/evp.h>
+#include <openssl/obj_mac.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -155,6 +156,14 @@ int certchain_expiration(const CertChain *chain, time_t *ret) {
         return 0;
 }
 
+bool cert_key_is_p384(X509 *cert) {
+        EVP_PKEY *key = X509_get0_pubkey(cert);
+        char group[32];
+
+        return key && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+               EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, SN_secp384r1) == 0;
+}
+
 static int memo_key(X509 *issuer, X509 *subject, MemoKey *ret) {
         unsigned n = sizeof(ret->issuer);
 
@@ -279,7 +288,8 @@ static int check_shape(CertVerifier *v, const CertChain *chain, size_t n_certs, 
         return 0;
 }
 
-/* A leaf must neither be a CA nor be able to pass for one. */
+/* A leaf must neither be a CA nor be able to pass for one. Responders hang in the same trees, and their keys are online:
+ * none of them may sign a report or a RIM. */
 static int check_roles(const CertChain *chain, Fault *f) {
         for (size_t i = 0; i < chain->n_certs; i++) {
                 bool is_ca = X509_get_extension_flags(chain->certs[i]) & EXFLAG_CA;
@@ -297,6 +307,10 @@ static int check_roles(const CertChain *chain, Fault *f) {
                                          i > 0 ? "key usage keyCertSign" : "key usage digitalSignature, not keyCertSign",
                                          usage == UINT32_MAX ? "no key usage" : "key usage 0x%x", usage);
         }
+        if (X509_get_extension_flags(chain->certs[0]) & EXFLAG_XKUSAGE &&
+            X509_get_extended_key_usage(chain->certs[0]) & XKU_OCSP_SIGN)
+                return fault_set(f, EKEYREJECTED, "certificate 0: extended key usage", "none of an OCSP responder",
+                                 "OCSPSigning");
         return 0;
 }
 

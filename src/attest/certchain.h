@@ -39,6 +39,9 @@ int certchain_expiration(const CertChain *chain, time_t *ret);
 
 int asn1_time_to_seconds(const ASN1_TIME *t, time_t *ret);
 
+/* NVIDIA's keys, all of them, are on this curve. */
+bool cert_key_is_p384(X509 *cert);
+
 typedef struct CertVerifier CertVerifier;
 
 /* Takes a reference to `anchor`. NULL when memory is out. */
@@ -52,6 +55,6 @@ time_t cert_verifier_time(const CertVerifier *v);
 X509_STORE *cert_verifier_store(CertVerifier *v);
 
 /* The chain must be exactly `n_certs` long (0: 2 or more), end in the anchor byte for byte, be in order, have CAs
- * that may sign certificates and a leaf that is no CA and may sign data. 0; -EKEYEXPIRED when nothing is wrong but that a
+ * that may sign certificates and a leaf that is no CA, may sign data and is no OCSP responder. 0; -EKEYEXPIRED when nothing is wrong but that a
  * certificate is past its notAfter; -EKEYREJECTED for all else (not yet valid included); -ENOMEM. */
 int cert_verifier_check(CertVerifier *v, const CertChain *chain, size_t n_certs, Fault *ret_fault);

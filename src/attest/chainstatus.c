@@ -26,9 +26,20 @@ void chain_status_judge_path(ChainStatus *s, CertVerifier *v, const CertChain *c
                 s->path.state = CHECK_FAILED;
 }
 
-/* Every certificate is asked about, so that a revoked one is not hidden behind one without an answer. */
+/* Which of several certificates' outcomes a chain has: one that is revoked is never hidden behind one that nothing is
+ * known of. */
+static const unsigned weight[] = {
+        [OCSP_STATUS_GOOD]    = 0,
+        [OCSP_STATUS_MISSING] = 1,
+        [OCSP_STATUS_INVALID] = 2,
+        [OCSP_STATUS_UNKNOWN] = 3,
+        [OCSP_STATUS_REVOKED] = 4,
+};
+
 void chain_status_judge_revocation(ChainStatus *s, CertVerifier *v, const CertChain *chain, OcspAnswers *answers,
                                    size_t first) {
+        OcspStatus worst = OCSP_STATUS_GOOD;
+
         if (!answers) {
                 check_off(&s->ocsp, "not asked");
                 return;
@@ -36,20 +47,23 @@ void chain_status_judge_revocation(ChainStatus *s, CertVerifier *v, const CertCh
         if (!s->authentic)
                 return;
         check_pass(&s->ocsp, "good for %zu certificates", chain->n_certs - 1 - first);
-        s->ocsp_status = ocsp_words[OCSP_STATUS_GOOD];
+        s->answers_valid = true;
         for (size_t i = first; i + 1 < chain->n_certs; i++) {
                 const char *reason;
                 Fault fault;
                 OcspStatus status;
 
                 status = ocsp_check(answers, v, chain, i, &reason, &fault);
-                if (status == OCSP_STATUS_GOOD || s->ocsp.state == CHECK_FAILED)
+                if (status == OCSP_STATUS_MISSING || status == OCSP_STATUS_INVALID)
+                        s->answers_valid = false;
+                if (weight[status] <= weight[worst])
                         continue;
+                worst = status;
                 s->ocsp.state = status == OCSP_STATUS_MISSING ? CHECK_MISSING : CHECK_FAILED;
-                s->ocsp_status = ocsp_words[status];
                 s->revocation_reason = reason;
-                if (status == OCSP_STATUS_REVOKED)
-                        s->status = "revoked";
                 (void) fault_set(&s->ocsp.fault, 0, fault.what, fault.expected, "%s (certificate %zu)", fault.found, i);
         }
+        s->ocsp_status = ocsp_words[worst];
+        if (worst == OCSP_STATUS_REVOKED)
+                s->status = "revoked";
 }

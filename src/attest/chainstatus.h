@@ -14,6 +14,7 @@ typedef struct ChainStatus {
         const char *status;     /* "valid", "invalid", "expired", "revoked"; NULL when not judged; static */
         const char *ocsp_status; /* "good", "revoked", "unknown"; NULL when not known; static */
         const char *revocation_reason; /* OpenSSL's name; static */
+        bool answers_valid; /* one for every certificate, each signed and timely, whatever it says */
 } ChainStatus;
 
 /* Shape, signatures and dates. `n_certs` as for cert_verifier_check(). */

@@ -88,6 +88,11 @@ static int add_chain_validated(ClaimContext *c, const char *name, int id) {
         return json_add_bool(c->object, name, s->path.state == CHECK_PASSED && s->ocsp.state == CHECK_PASSED);
 }
 
+/* Null when it was not asked. */
+static int add_bool_if(json_object *o, const char *name, bool asked, bool value) {
+        return asked ? json_add_bool(o, name, value) : json_add(o, name, NULL);
+}
+
 static int add_chain(ClaimContext *c, const char *name, int id) {
         const ChainStatus *s = chain_of(c->device, id);
         _cleanup_json_ json_object *o = NULL;
@@ -100,13 +105,12 @@ static int add_chain(ClaimContext *c, const char *name, int id) {
             json_add_string(o, "x-nvidia-cert-ocsp-status", s->ocsp_status) < 0 ||
             json_add_string(o, "x-nvidia-cert-revocation-reason", s->revocation_reason) < 0)
                 return -ENOMEM;
-        /* Stored answers were asked for by someone else, if with a nonce then with theirs. */
+        /* Stored answers were asked for by someone else, if with a nonce then with theirs: none matches. */
         if (c->version == CLAIMS_4_0) {
-                if (json_add(o, "x-nvidia-cert-ocsp-nonce-matches", NULL) < 0)
-                        return -ENOMEM;
-                if ((s->ocsp.state == CHECK_OFF || s->ocsp.state == CHECK_NOT_RUN
-                             ? json_add(o, "x-nvidia-cert-ocsp-response-valid", NULL)
-                             : json_add_bool(o, "x-nvidia-cert-ocsp-response-valid", s->ocsp_status != NULL)) < 0)
+                bool asked = s->ocsp.state != CHECK_OFF && s->ocsp.state != CHECK_NOT_RUN;
+
+                if (add_bool_if(o, "x-nvidia-cert-ocsp-nonce-matches", asked, false) < 0 ||
+                    add_bool_if(o, "x-nvidia-cert-ocsp-response-valid", asked, s->answers_valid) < 0)
                         return -ENOMEM;
         }
         return json_add(c->object, name, TAKE_PTR(o));
@@ -117,6 +121,10 @@ static bool measurements_good(const DeviceAppraisal *d) {
 }
 
 static int add_measres(ClaimContext *c, const char *name, int unused) {
+        static const char *const not_reached[] = { [CLAIMS_2_0] = "fail", [CLAIMS_3_0] = NULL, [CLAIMS_4_0] = "not-run" };
+
+        if (c->device->checks[CHECK_MEASUREMENTS].state == CHECK_NOT_RUN)
+                return json_add_string(c->object, name, not_reached[c->version]);
         return json_add_string(c->object, name, measurements_good(c->device) ? "success" : "fail");
 }
 
@@ -142,6 +150,7 @@ enum {
         TEXT_ISSUER,
         TEXT_DEVICE_TYPE,
         TEXT_VERSION,
+        TEXT_SWITCH_VERSION,
 };
 
 static const char *text_of(const ClaimContext *c, int which) {
@@ -157,6 +166,7 @@ static const char *text_of(const ClaimContext *c, int which) {
         case TEXT_OEMID:          return rim ? rim->content.manufacturer_id : "";
         case TEXT_ISSUER:         return is_switch ? "LOCAL_SWITCH_VERIFIER" : "LOCAL_GPU_VERIFIER";
         case TEXT_DEVICE_TYPE:    return is_switch ? "nvswitch" : "gpu";
+        case TEXT_SWITCH_VERSION: return "3.0"; /* the C++ SDK never raised it */
         default:                  return version_names[c->version];
         }
 }
@@ -344,7 +354,7 @@ static const ClaimRow claim_table[] = {
         { V4 | SWITCH, "x-nvidia-switch-pdi", add_own_pdi, 0 },
         { V4 | SWITCH, "x-nvidia-switch-gpu-pdis", add_pdis, 1 },
         { V4 | GPU, "x-nvidia-gpu-claims-version", add_text, TEXT_VERSION },
-        { V4 | SWITCH, "x-nvidia-version", add_text, TEXT_VERSION },
+        { V4 | SWITCH, "x-nvidia-version", add_text, TEXT_SWITCH_VERSION },
 };
 
 static void expand_name(const char *pattern, bool is_switch, char ret[static 80]) {

@@ -11,6 +11,9 @@
 
 #define ANCHOR_FILE_MAX 16384U
 
+/* Signer, two CAs, root: every RIM that NVIDIA ever published. */
+#define RIM_CHAIN_LENGTH 4U
+
 static void closedir_one(DIR *d) {
         (void) closedir(d);
 }
@@ -151,6 +154,8 @@ Collateral *collateral_free(Collateral *c) {
 static bool outcome(Check *check, int r, const char *remark) {
         if (r >= 0)
                 check_pass(check, "%s", remark);
+        else if (r == -ENOMEM)
+                (void) check_fail(check, "RIM", "memory to judge it", "none left");
         else
                 check->state = CHECK_FAILED;
         return r >= 0;
@@ -172,7 +177,7 @@ void rim_entry_judge(RimEntry *e, const Collateral *c, const void *xml, size_t s
                 (void) outcome(&e->signature, r, "");
                 return;
         }
-        chain_status_judge_path(&e->chain, c->rim_verifier, &chain, 0);
+        chain_status_judge_path(&e->chain, c->rim_verifier, &chain, RIM_CHAIN_LENGTH);
         chain_status_judge_revocation(&e->chain, c->rim_verifier, &chain, c->ocsp, 0);
         if (!e->chain.authentic)
                 return;
@@ -187,32 +192,63 @@ static bool is_file_name(const char *id) {
         return *id && *id != '.' && !strchr(id, '/') && strlen(id) < 200;
 }
 
-static void fetch(RimEntry *e, const Collateral *c) {
+static bool is_good(const RimEntry *e) {
+        return e->content_valid && e->chain.path.state == CHECK_PASSED;
+}
+
+/* What one directory has under this id, judged. 0, or -ENOENT when it has nothing that can be read; e->fetched says
+ * why when that is not for want of a file. */
+static int fetch_from(RimEntry *e, const char *dir, const Collateral *c) {
+        _cleanup_free_ uint8_t *xml = NULL;
+        _cleanup_free_ char *path = NULL;
+        size_t size;
+        int r;
+
+        if (asprintf(&path, "%s/%s.xml", dir, e->id) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = read_file_at(AT_FDCWD, path, RIM_FILE_MAX, &xml, &size);
+        if (r == -ENOENT || r == -ENOTDIR)
+                return -ENOENT;
+        if (r < 0) {
+                (void) check_fail(&e->fetched, "RIM", "a file that can be read, of at most 256 KiB", "%s: %s", path,
+                                  read_file_strerror(r));
+                if (r == -EFBIG)
+                        return 0;
+                e->fetched.state = CHECK_MISSING;
+                return -ENOENT;
+        }
+        check_pass(&e->fetched, "%s", e->id);
+        rim_entry_judge(e, c, xml, size);
+        return 0;
+}
+
+/* Ids stay and RIMs are signed anew when their signers expire, so the first directory with a good one counts, and one
+ * directory cannot keep what is in the others from being found. Without a good one, the first that there is. */
+static int fetch(RimEntry *e, const Collateral *c) {
+        bool have_any = false;
         char expected[224];
 
-        for (const char *const *dir = c->rim_dirs; dir && *dir && is_file_name(e->id); dir++) {
-                _cleanup_free_ uint8_t *xml = NULL;
-                _cleanup_free_ char *path = NULL;
-                size_t size;
-                int r;
-
-                if (asprintf(&path, "%s/%s.xml", *dir, e->id) < 0)
-                        return;
-                r = read_file_at(AT_FDCWD, path, RIM_FILE_MAX, &xml, &size);
-                if (r == -ENOENT || r == -ENOTDIR)
-                        continue;
-                if (r < 0) {
-                        (void) check_fail(&e->fetched, "RIM", "a file that can be read, of at most 256 KiB", "%s: %s",
-                                          path, read_file_strerror(r));
-                        return;
-                }
-                check_pass(&e->fetched, "%s", e->id);
-                rim_entry_judge(e, c, xml, size);
-                return;
-        }
         (void) snprintf(expected, sizeof(expected), "%s.xml in a RIM directory", e->id);
         (void) check_fail(&e->fetched, "RIM", expected, "none");
         e->fetched.state = CHECK_MISSING;
+        for (const char *const *dir = c->rim_dirs; dir && *dir && is_file_name(e->id) && !is_good(e); dir++) {
+                _cleanup_(rim_entry_done) RimEntry candidate = { .id = strdup(e->id) };
+                int r;
+
+                r = candidate.id ? fetch_from(&candidate, *dir, c) : -ENOMEM;
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0 && candidate.fetched.state == CHECK_MISSING && !have_any)
+                        e->fetched = candidate.fetched;
+                if (r < 0 || (have_any && !is_good(&candidate)))
+                        continue;
+                have_any = true;
+                rim_entry_done(e);
+                *e = TAKE_STRUCT(candidate);
+        }
+        return 0;
 }
 
 const RimEntry *collateral_rim(Collateral *c, const char *id) {
@@ -234,6 +270,5 @@ const RimEntry *collateral_rim(Collateral *c, const char *id) {
                 return NULL;
         }
         c->rims[c->n_rims++] = e;
-        fetch(e, c);
-        return e;
+        return fetch(e, c) < 0 ? NULL : e;
 }

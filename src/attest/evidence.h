@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #include "attest/arch.h"
+#include "attest/spdm.h"
 #include "basic/fault.h"
 
-#define EVIDENCE_NONCE_SIZE 32U
+#define EVIDENCE_NONCE_SIZE SPDM_NONCE_SIZE
 #define EVIDENCE_REPORT_MAX 8192U     /* NVML: attestationReport[0x2000] */
 #define EVIDENCE_CHAIN_MAX  16384U    /* NVML: attestationCertChain[0x1400]; files may add a root */
 #define EVIDENCE_DEVICES_MAX 64U

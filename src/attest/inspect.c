@@ -67,7 +67,7 @@ static int print_report(const char *path, const uint8_t *data, size_t size, Arch
         bool is_switch = arch != _ARCH_INVALID && arch_info(arch)->is_switch;
         SpdmReport report;
         Opaque opaque;
-        Fault fault;
+        Fault fault = {};
 
         if (spdm_report_parse(data, size, &report, &fault) < 0)
                 return refuse(path, &fault);
@@ -103,7 +103,7 @@ static int print_evidence(const char *path, const EvidenceSet *set) {
         for (size_t i = 0; i < set->n_items; i++) {
                 _cleanup_(certchain_done) CertChain chain = {};
                 const Evidence *e = &set->items[i];
-                Fault fault;
+                Fault fault = {};
                 int status;
 
                 (void) printf("device %zu\n", i);
@@ -166,7 +166,7 @@ static int check_rim(const Options *o, const uint8_t *xml, size_t size) {
         _cleanup_(collateral_freep) Collateral *collateral = NULL;
         _cleanup_(rim_entry_done) RimEntry entry = {};
         int bad = 0;
-        Fault fault;
+        Fault fault = {};
 
         if (collateral_open(&options, &collateral, &fault) < 0) {
                 log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
@@ -182,7 +182,7 @@ static int check_rim(const Options *o, const uint8_t *xml, size_t size) {
 static int inspect_rim(const Options *o, const char *path, const uint8_t *xml, size_t size) {
         _cleanup_(rim_content_done) RimContent content = {};
         _cleanup_(rim_freep) Rim *rim = NULL;
-        Fault fault;
+        Fault fault = {};
 
         if (o->check)
                 return check_rim(o, xml, size);
@@ -203,7 +203,7 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
         const char *text = (const char *) data;
         size_t start = strspn(text, " \t\r\n"), digits = strspn(text + start, "0123456789abcdefABCDEF");
         bool is_json = text[start] == '[' || text[start] == '{';
-        Fault fault;
+        Fault fault = {};
 
         if (o->check && is_json) {
                 log_error("%s: --check judges RIMs; evidence is judged by cocoon-attest verify.", path);
@@ -228,6 +228,7 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
 
 int verb_inspect(const Options *o) {
         _cleanup_free_ uint8_t *data = NULL;
+        Fault fault = {};
         size_t size;
         int r;
 
@@ -237,6 +238,10 @@ int verb_inspect(const Options *o) {
                 return EXIT_CONFIGURATION;
         }
         r = read_file_at(AT_FDCWD, o->operands[0], EVIDENCE_FILE_MAX, &data, &size);
+        if (r == -EFBIG && o->check) {
+                (void) fault_set(&fault, r, "RIM", "at most 256 KiB", "more than 2 MiB");
+                return refuse(o->operands[0], &fault);
+        }
         if (r < 0) {
                 log_error("Failed to read %s: %s", o->operands[0], read_file_strerror(r));
                 return EXIT_CONFIGURATION;

@@ -96,38 +96,39 @@ int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret
         return r;
 }
 
-/* The digest of an answer about a certificate with this serial number; NULL for an answer about another one, or in a
- * digest that nobody asks for. The number comes first because it is cheap to compare. */
-static const EVP_MD *cert_id_digest(const OCSP_CERTID *id, const ASN1_INTEGER *serial) {
-        ASN1_INTEGER *found;
+/* The digests that responders answer in; others are not asked for by anyone. */
+static const int id_digests[] = { NID_sha1, NID_sha256, NID_sha384 };
+
+/* A certificate that is asked about, and its ids as far as an answer needed them. */
+typedef struct Question {
+        X509 *cert, *issuer;
+        OCSP_CERTID *ids[ELEMENTSOF(id_digests)];
+} Question;
+
+static void question_done(Question *q) {
+        for (size_t i = 0; i < ELEMENTSOF(q->ids); i++)
+                OCSP_CERTID_free(q->ids[i]);
+}
+
+/* The number comes first because it is cheap to compare. */
+static bool is_about(const OCSP_SINGLERESP *single, Question *q) {
+        const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
         ASN1_OBJECT *algorithm;
+        ASN1_INTEGER *serial;
         int nid;
 
-        if (OCSP_id_get0_info(NULL, &algorithm, NULL, &found, (OCSP_CERTID *) (uintptr_t) id) != 1 ||
-            ASN1_INTEGER_cmp(found, serial) != 0)
-                return NULL;
+        if (OCSP_id_get0_info(NULL, &algorithm, NULL, &serial, (OCSP_CERTID *) (uintptr_t) id) != 1 ||
+            ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(q->cert)) != 0)
+                return false;
         nid = OBJ_obj2nid(algorithm);
-        return nid == NID_sha1 || nid == NID_sha256 || nid == NID_sha384 ? EVP_get_digestbynid(nid) : NULL;
-}
-
-static bool is_about(const OCSP_SINGLERESP *single, X509 *cert, X509 *issuer) {
-        const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
-        const EVP_MD *digest = cert_id_digest(id, X509_get0_serialNumber(cert));
-        OCSP_CERTID *wanted = digest ? OCSP_cert_to_id(digest, cert, issuer) : NULL;
-        bool same = wanted && OCSP_id_cmp(wanted, id) == 0;
-
-        OCSP_CERTID_free(wanted);
-        return same;
-}
-
-static OCSP_SINGLERESP *find_single(OCSP_BASICRESP *basic, X509 *cert, X509 *issuer) {
-        for (int i = 0; i < OCSP_resp_count(basic); i++) {
-                OCSP_SINGLERESP *single = OCSP_resp_get0(basic, i);
-
-                if (is_about(single, cert, issuer))
-                        return single;
+        for (size_t i = 0; i < ELEMENTSOF(id_digests); i++) {
+                if (id_digests[i] != nid)
+                        continue;
+                if (!q->ids[i])
+                        q->ids[i] = OCSP_cert_to_id(EVP_get_digestbynid(nid), q->cert, q->issuer);
+                return q->ids[i] && OCSP_id_cmp(q->ids[i], id) == 0;
         }
-        return NULL;
+        return false;
 }
 
 static int find_times(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t *ret_produced, time_t *ret_this,
@@ -166,23 +167,25 @@ static bool is_timely(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t at,
 /* OCSP_basic_verify(3) finds the responder's certificate, checks the signature, builds its chain to the anchor
  * (through the verifier's store, so at the same point in time) and demands that the issuer named in the answer
  * delegated it. NOEXPLICIT: the anchor itself is no general responder. */
-static bool is_signed(OcspAnswer *answer, CertVerifier *v, const CertChain *chain) {
-        STACK_OF(X509) *certs;
+static bool verify_answer(const OcspAnswer *answer, CertVerifier *v, const CertChain *chain) {
+        STACK_OF(X509) *certs = sk_X509_new_null();
+        X509 *signer = NULL;
+        bool good = certs;
 
-        if (answer->verified_by == v)
-                return answer->signature_good;
-        certs = sk_X509_new_null();
-        if (!certs)
-                return false;
-        answer->signature_good = true;
-        for (size_t i = 0; i < chain->n_certs; i++)
-                if (sk_X509_push(certs, chain->certs[i]) <= 0)
-                        answer->signature_good = false;
-        answer->signature_good =
-                answer->signature_good &&
-                OCSP_basic_verify(answer->basic, certs, cert_verifier_store(v), OCSP_NOEXPLICIT) == 1;
-        answer->verified_by = v;
+        for (size_t i = 0; good && i < chain->n_certs; i++)
+                good = sk_X509_push(certs, chain->certs[i]) > 0;
+        /* OpenSSL uses the responder's key before it knows whose that is: an enormous one would take its time. */
+        good = good && OCSP_resp_get0_signer(answer->basic, &signer, certs) == 1 && cert_key_is_p384(signer) &&
+               OCSP_basic_verify(answer->basic, certs, cert_verifier_store(v), OCSP_NOEXPLICIT) == 1;
         sk_X509_free(certs);
+        return good;
+}
+
+static bool is_signed(OcspAnswer *answer, CertVerifier *v, const CertChain *chain) {
+        if (answer->verified_by != v) {
+                answer->signature_good = verify_answer(answer, v, chain);
+                answer->verified_by = v;
+        }
         return answer->signature_good;
 }
 
@@ -221,27 +224,28 @@ static const unsigned weight[] = {
 
 OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
                       Fault *ret_fault) {
-        X509 *cert = chain->certs[index], *issuer = chain->certs[index + 1];
+        _cleanup_(question_done) Question q = { .cert = chain->certs[index], .issuer = chain->certs[index + 1] };
         OcspStatus worst = OCSP_STATUS_MISSING;
 
         *ret_reason = NULL;
         (void) fault_set(ret_fault, ENOENT, "OCSP answer", "one for this certificate",
                          a->n_skipped > 0 ? "none; %zu files could not be taken as answers" : "none", a->n_skipped);
-        for (size_t i = 0; i < a->n_items; i++) {
-                OCSP_SINGLERESP *single = find_single(a->items[i].basic, cert, issuer);
-                const char *reason = NULL;
-                OcspStatus status;
-                Fault fault;
+        for (size_t i = 0; i < a->n_items; i++)
+                for (int k = 0; k < OCSP_resp_count(a->items[i].basic); k++) {
+                        OCSP_SINGLERESP *single = OCSP_resp_get0(a->items[i].basic, k);
+                        const char *reason = NULL;
+                        OcspStatus status;
+                        Fault fault;
 
-                if (!single)
-                        continue;
-                status = judge(&a->items[i], single, v, chain, &reason, &fault);
-                if (weight[status] < weight[worst])
-                        continue;
-                worst = status;
-                *ret_reason = reason;
-                if (status != OCSP_STATUS_GOOD)
-                        *ret_fault = fault;
-        }
+                        if (!is_about(single, &q))
+                                continue;
+                        status = judge(&a->items[i], single, v, chain, &reason, &fault);
+                        if (weight[status] < weight[worst])
+                                continue;
+                        worst = status;
+                        *ret_reason = reason;
+                        if (status != OCSP_STATUS_GOOD)
+                                *ret_fault = fault;
+                }
         return worst;
 }

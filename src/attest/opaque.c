@@ -26,6 +26,7 @@ static const OpaqueSize size_table[] = {
         { OPAQUE_FWID,            48,  48,  48,  48  },
         { OPAQUE_PPCIE_STATUS,    1,   1,   1,   1   },
         { OPAQUE_SWITCH_PDI,      144, 144, 8,   8   },
+        { OPAQUE_POSITION_ID,     2,   2,   2,   2   },
         { OPAQUE_LOCK_STATUS,     2,   2,   2,   2   },
         { OPAQUE_SWITCH_GPU_PDIS, 128, 128, 128, 128 },
         { OPAQUE_DATA_VERSION,    2,   2,   2,   2   },

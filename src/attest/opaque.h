@@ -26,6 +26,7 @@ typedef enum OpaqueType {
         OPAQUE_FWID             = 20,
         OPAQUE_PPCIE_STATUS     = 21,
         OPAQUE_SWITCH_PDI       = 22, /* GPU: of the switch behind each link; switch: its own */
+        OPAQUE_POSITION_ID      = 24,
         OPAQUE_LOCK_STATUS      = 25,
         OPAQUE_SWITCH_GPU_PDIS  = 26,
         OPAQUE_DATA_VERSION     = 34,

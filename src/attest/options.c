@@ -36,6 +36,8 @@ void options_print_help(void) {
                     "Exit status: 0 accepted, 1 refused, 2 usage, configuration or unreadable file, 3 collateral missing.");
 }
 
+#define TIME_UNSET ((time_t) -1)
+
 enum {
         OPT_EVIDENCE = 256,
         OPT_NONCE,
@@ -93,11 +95,11 @@ static int bad(const char *option, const char *expected, const char *found) {
 static int parse_at(Options *o, const char *text) {
         static const struct {
                 const char *prefix;
-                bool device, rim;
+                size_t time;
         } scopes[] = {
-                { "device=", true,  false },
-                { "rim=",    false, true  },
-                { "",        true,  true  },
+                { "device=", offsetof(Options, device_time) },
+                { "rim=",    offsetof(Options, rim_time)    },
+                { "",        offsetof(Options, any_time)    },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(scopes); i++) {
@@ -108,10 +110,7 @@ static int parse_at(Options *o, const char *text) {
                         continue;
                 if (instant_parse(text + n, &t) < 0)
                         break;
-                if (scopes[i].device)
-                        o->device_time = t;
-                if (scopes[i].rim)
-                        o->rim_time = t;
+                *(time_t *) (void *) ((char *) o + scopes[i].time) = t;
                 return 0;
         }
         return bad("--at", "[device=|rim=]TIME as in 2025-08-21T12:00:00Z", text);
@@ -163,7 +162,8 @@ int options_parse(int argc, char *argv[], Options *ret) {
         _cleanup_(options_done) Options o = { .ocsp = true };
         int option, r;
 
-        o.device_time = o.rim_time = time(NULL);
+        o.any_time = time(NULL);
+        o.device_time = o.rim_time = TIME_UNSET;
         while ((option = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
                 r = take_option(&o, option, optarg);
                 if (r < 0)
@@ -171,6 +171,11 @@ int options_parse(int argc, char *argv[], Options *ret) {
                 if (o.done)
                         break;
         }
+        /* What is named counts, in whatever order the options stand. */
+        if (o.device_time == TIME_UNSET)
+                o.device_time = o.any_time;
+        if (o.rim_time == TIME_UNSET)
+                o.rim_time = o.any_time;
         o.operands = argv + optind;
         o.n_operands = argc - optind;
         *ret = TAKE_STRUCT(o);

@@ -13,7 +13,7 @@ typedef struct Options {
         const char **rim_dirs, **ocsp_dirs; /* NULL terminated; the arrays are owned, the strings are argv's */
         bool have_nonce, ocsp, json, check, have_version;
         uint8_t nonce[32];
-        time_t device_time, rim_time;
+        time_t device_time, rim_time, any_time; /* the last: for those that have none of their own */
         ClaimsVersion version;
         char **operands; /* what is left of argv */
         int n_operands;

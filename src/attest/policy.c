@@ -122,7 +122,8 @@ static const char *find_ocsp_rule(json_object *rules) {
         json_object_object_foreach(rules, key, value) {
                 const char *inner = json_object_is_type(value, json_type_object) ? find_ocsp_rule(value) : NULL;
 
-                if (inner || claims_name_is_ocsp(key))
+                /* A rule for null is met by what is unset. */
+                if (inner || (value && claims_name_is_ocsp(key)))
                         return inner ?: key;
         }
         return NULL;
@@ -172,17 +173,37 @@ static int add_failure(Evaluation *e, const char *claim, const char *expected, c
 }
 
 static bool is_number(json_object *o) {
-        return json_object_is_type(o, json_type_int) || json_object_is_type(o, json_type_double);
+        return json_object_is_type(o, json_type_int) || json_object_is_type(o, json_type_double) ||
+               json_object_is_type(o, json_type_boolean);
 }
 
-/* One value against another of the same type; 1 and 1.0 are one number, but true is none. */
+static double number_of(json_object *o) {
+        return json_object_is_type(o, json_type_boolean) ? json_object_get_boolean(o) : json_object_get_double(o);
+}
+
+static bool values_equal(json_object *a, json_object *b);
+
+static bool lists_equal(json_object *a, json_object *b) {
+        size_t n = json_object_array_length(a);
+
+        if (json_object_array_length(b) != n)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!values_equal(json_object_array_get_idx(a, i), json_object_array_get_idx(b, i)))
+                        return false;
+        return true;
+}
+
+/* As Python compares, which NVIDIA's SDK is written in: true, 1 and 1.0 are one number, and no string is one. */
 static bool values_equal(json_object *a, json_object *b) {
         if (is_number(a) && is_number(b) && json_object_get_type(a) != json_object_get_type(b)) {
-                double x = json_object_get_double(a), y = json_object_get_double(b);
+                double x = number_of(a), y = number_of(b);
 
                 return x >= y && x <= y;
         }
-        return json_object_get_type(a) == json_object_get_type(b) && json_object_equal(a, b);
+        if (json_object_get_type(a) != json_object_get_type(b))
+                return false;
+        return json_object_is_type(a, json_type_array) ? lists_equal(a, b) : json_object_equal(a, b);
 }
 
 typedef bool (*RuleFilter)(const char *name, bool is_switch);

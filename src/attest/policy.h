@@ -2,10 +2,10 @@
 #pragma once
 
 /* Policies in NVIDIA's JSON form, versions 3.0 and 4.0: {"version": …, "authorization-rules": {"type": "JWT",
- * "overall-claims": {…}, "detached-claims": {…}}}. Every rule must be met by a claim of that name, of the same type
- * and value; objects are compared member by member, lists exactly. In a policy that has both, rules named
- * x-nvidia-gpu-… concern GPUs alone and those named x-nvidia-switch-… switches alone. Nothing passes by being absent: an empty section, a
- * missing or an unknown one make a policy that accepts nothing. */
+ * "overall-claims": {…}, "detached-claims": {…}}}. Every rule must be met by a claim of that name and value, equal
+ * as NVIDIA's Python SDK compares (true is 1); objects are compared member by member, lists in order. In a policy that
+ * has both, rules named x-nvidia-gpu-… concern GPUs alone and those named x-nvidia-switch-… switches alone. Nothing
+ * passes by being absent: an empty section, a missing or an unknown one make a policy that accepts nothing. */
 
 #include <json-c/json.h>
 

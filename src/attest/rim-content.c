@@ -265,8 +265,12 @@ static int read_root(Reader *r, xmlNode *root) {
                 const char *text = rim_attribute(root, NULL, root_attributes[i].name);
                 const char *value = root_attributes[i].value;
 
-                if (value ? text && strcmp(text, value) != 0 : !text || !*text)
-                        return refuse(r, root, root_attributes[i].name, text);
+                char expected[64];
+
+                if (value ? !text || strcmp(text, value) == 0 : text && *text)
+                        continue;
+                (void) snprintf(expected, sizeof(expected), "%s %s", root_attributes[i].name, value ?: "with a value");
+                return refuse(r, root, expected, text);
         }
         tag_id = rim_attribute(root, NULL, "tagId");
         if (!tag_id || !*tag_id)

@@ -20,13 +20,13 @@ static int get_text(const Opaque *o, OpaqueType type, const char *name, char ret
         return 0;
 }
 
-void rim_product(const Opaque *o, Architecture arch, char ret[static OPAQUE_TEXT_SIZE]) {
+int rim_product(const Opaque *o, Architecture arch, char ret[static OPAQUE_TEXT_SIZE], Fault *ret_fault) {
         const char *product = arch_info(arch)->product;
 
-        if (product)
-                (void) snprintf(ret, OPAQUE_TEXT_SIZE, "%s", product);
-        else if (opaque_text(o, OPAQUE_CHIP_INFO, ret) < 0)
-                (void) snprintf(ret, OPAQUE_TEXT_SIZE, "%s", BLACKWELL_DEFAULT_CHIP);
+        if (!product && opaque_find(o, OPAQUE_CHIP_INFO))
+                return get_text(o, OPAQUE_CHIP_INFO, "chip info", ret, ret_fault);
+        (void) snprintf(ret, OPAQUE_TEXT_SIZE, "%s", product ?: BLACKWELL_DEFAULT_CHIP);
+        return 0;
 }
 
 int rim_id_driver(const Opaque *o, Architecture arch, char **ret, Fault *ret_fault) {
@@ -36,7 +36,9 @@ int rim_id_driver(const Opaque *o, Architecture arch, char **ret, Fault *ret_fau
         r = get_text(o, OPAQUE_DRIVER_VERSION, "driver version", version, ret_fault);
         if (r < 0)
                 return r;
-        rim_product(o, arch, chip);
+        r = rim_product(o, arch, chip, ret_fault);
+        if (r < 0)
+                return r;
         if (asprintf(ret, "%s_%s_%s", arch == ARCH_HOPPER ? "NV_GPU_DRIVER" : "NV_GPU_CC_DRIVER", chip, version) < 0)
                 return -ENOMEM;
         return 0;

@@ -15,4 +15,4 @@ int rim_id_driver(const Opaque *o, Architecture arch, char **ret, Fault *ret_fau
 int rim_id_vbios(const Opaque *o, Architecture arch, char **ret, Fault *ret_fault);
 
 /* The product that these RIMs must be for, into `ret`: GH100, LS10, or what a Blackwell's chip info says. */
-void rim_product(const Opaque *o, Architecture arch, char ret[static OPAQUE_TEXT_SIZE]);
+int rim_product(const Opaque *o, Architecture arch, char ret[static OPAQUE_TEXT_SIZE], Fault *ret_fault);

@@ -4,18 +4,11 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <string.h>
+
+#include "attest/certchain.h"
 
 DEFINE_CLEANUP_FUNC(ECDSA_SIG *, ECDSA_SIG_free)
 DEFINE_CLEANUP_FUNC(EVP_MD_CTX *, EVP_MD_CTX_free)
-
-static bool is_p384(EVP_PKEY *key) {
-        char group[32];
-
-        return key && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
-               EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, SN_secp384r1) == 0;
-}
 
 /* OpenSSL wants SEQUENCE { r, s }. Values of r and s that are out of range are refused by the verification. */
 static int to_der(const uint8_t *raw, unsigned char **ret) {
@@ -43,7 +36,7 @@ int report_signature_check(const SpdmReport *report, X509 *leaf, Fault *ret_faul
 
         if (!ctx)
                 return -ENOMEM;
-        if (!is_p384(key))
+        if (!cert_key_is_p384(leaf))
                 return fault_set(ret_fault, EBADMSG, "leaf key", "one on P-384", "another");
         n = to_der(report->signature, &der);
         if (n < 0)

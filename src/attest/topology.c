@@ -99,13 +99,15 @@ static const char *const mode_names[] = {
         [_MODE_MAX]       = "CC of firmware without a mode flag",
 };
 
-/* A switch has no mode of its own: where it says whether it is locked, it must be. */
+/* A switch has no mode of its own, but must be locked. */
 static bool read_switch_mode(DeviceAppraisal *d) {
         unsigned lock;
 
-        if (opaque_number(&d->opaque, OPAQUE_LOCK_STATUS, &lock) >= 0 && lock != 1)
+        if (opaque_number(&d->opaque, OPAQUE_LOCK_STATUS, &lock) < 0)
+                return check_fail(&d->checks[CHECK_MODE], "switch lock", "1 (locked)", "no lock status in the report");
+        if (lock != 1)
                 return check_fail(&d->checks[CHECK_MODE], "switch lock", "1 (locked)", "%u", lock);
-        check_pass(&d->checks[CHECK_MODE], "NVSwitch");
+        check_pass(&d->checks[CHECK_MODE], "NVSwitch, locked");
         return true;
 }
 
@@ -148,18 +150,70 @@ static void check_modes(Appraisal *a) {
         }
 }
 
-static void check_machine(DeviceAppraisal *d, const PdiSet *gpus, const PdiSet *switches) {
+/* Whether this device's connections say anything: those of a switch always do, those of a GPU in protected PCIe mode,
+ * where entry 22 is part of the mode. */
+static bool is_connected(const DeviceAppraisal *d) {
+        unsigned flag, ppcie;
+
+        if (d->arch->is_switch)
+                return true;
+        return (opaque_number(&d->opaque, OPAQUE_FEATURE_FLAG, &flag) >= 0 && flag == MODE_PPCIE) ||
+               (opaque_number(&d->opaque, OPAQUE_PPCIE_STATUS, &ppcie) >= 0 && ppcie == OPAQUE_ENABLED);
+}
+
+/* Devices of one kind in one machine are behind the same devices of the other kind. */
+static bool check_same_machine(const Appraisal *a, DeviceAppraisal *d, const PdiSet *named) {
+        for (size_t i = 0; i < a->n_devices; i++) {
+                const DeviceAppraisal *other = &a->devices[i];
+                PdiSet theirs;
+
+                if (other == d || !other->authentic || other->arch->is_switch != d->arch->is_switch || !is_connected(other))
+                        continue;
+                theirs = named_pdis(other);
+                if (!pdi_set_equal(named, &theirs))
+                        return check_fail(&d->checks[CHECK_TOPOLOGY], "topology", "devices of one machine",
+                                          "another set of connected devices than device %zu names", i);
+        }
+        return true;
+}
+
+/* Position ids (opaque entry 24) tell the switches of one machine apart. */
+static bool check_position(const Appraisal *a, DeviceAppraisal *d) {
+        unsigned own, theirs;
+
+        if (!d->arch->is_switch || opaque_number(&d->opaque, OPAQUE_POSITION_ID, &own) < 0)
+                return true;
+        for (size_t i = 0; i < a->n_devices; i++) {
+                const DeviceAppraisal *other = &a->devices[i];
+
+                if (other != d && other->authentic && other->arch->is_switch &&
+                    opaque_number(&other->opaque, OPAQUE_POSITION_ID, &theirs) >= 0 && theirs == own)
+                        return check_fail(&d->checks[CHECK_TOPOLOGY], "switch position", "a position of its own",
+                                          "%u, that of device %zu as well", own, i);
+        }
+        return true;
+}
+
+static void check_machine(const Appraisal *a, DeviceAppraisal *d, const PdiSet *gpus, const PdiSet *switches) {
+        Check *check = &d->checks[CHECK_TOPOLOGY];
         PdiSet named = named_pdis(d);
         const PdiSet *others = d->arch->is_switch ? gpus : switches;
 
-        if (gpus->n == 0 || switches->n == 0)
-                check_off(&d->checks[CHECK_TOPOLOGY],
-                          d->arch->is_switch || named.n > 0 ? "not judged: only one kind of device is here" : "one kind of device");
-        else if (pdi_set_equal(&named, others))
-                check_pass(&d->checks[CHECK_TOPOLOGY], "connected to the %zu %s attested here", others->n,
+        if (!check_position(a, d))
+                return;
+        if (d->arch->is_switch && !opaque_find(&d->opaque, OPAQUE_SWITCH_GPU_PDIS))
+                (void) check_fail(check, "topology", "a list of GPUs in the switch's report", "none");
+        else if (!d->arch->is_switch && is_connected(d) && named.n == 0)
+                (void) check_fail(check, "topology", "switches in the report of a GPU in protected PCIe mode", "none");
+        else if (gpus->n == 0 || switches->n == 0) {
+                if (!is_connected(d) || check_same_machine(a, d, &named))
+                        check_off(check, named.n > 0 ? "not judged: what it is connected to is not here"
+                                                     : "one kind of device");
+        } else if (pdi_set_equal(&named, others))
+                check_pass(check, "connected to the %zu %s attested here", others->n,
                            d->arch->is_switch ? "GPUs" : "switches");
         else
-                (void) check_fail(&d->checks[CHECK_TOPOLOGY], "topology",
+                (void) check_fail(check, "topology",
                                   d->arch->is_switch ? "the GPUs attested here, and no others"
                                                      : "the switches attested here, and no others",
                                   "%zu devices named, %zu attested", named.n, others->n);
@@ -174,7 +228,7 @@ void topology_check(Appraisal *a) {
                 if (d->checks[CHECK_IDENTITY].state == CHECK_PASSED)
                         check_distinct(a, i);
                 if (d->authentic)
-                        check_machine(d, &gpus, &switches);
+                        check_machine(a, d, &gpus, &switches);
         }
         check_modes(a);
 }

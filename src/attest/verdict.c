@@ -14,9 +14,10 @@ static bool any_check(const Appraisal *a, CheckState state) {
         return false;
 }
 
-/* What is wrong outweighs what is missing; what is missing outweighs a policy that sees its traces in the claims. */
-static ExitStatus decide(const Appraisal *a, size_t n_policy_failures) {
-        if (a->n_devices == 0 || any_check(a, CHECK_FAILED))
+/* What is wrong, the policy's own form included, outweighs what is missing; what is missing outweighs a policy that sees
+ * its traces in the claims. */
+static ExitStatus decide(const Appraisal *a, const Policy *policy, size_t n_policy_failures) {
+        if (a->n_devices == 0 || any_check(a, CHECK_FAILED) || policy_check_form(policy, NULL) < 0)
                 return EXIT_REFUSED;
         if (any_check(a, CHECK_MISSING))
                 return EXIT_COLLATERAL_MISSING;
@@ -63,7 +64,7 @@ int verdict_reach(const Appraisal *a, const Policy *policy, ClaimsVersion versio
         r = policy_evaluate(policy, v.overall, v.devices, &v.policy_failures);
         if (r < 0)
                 return r;
-        v.status = decide(a, json_object_array_length(v.policy_failures));
+        v.status = decide(a, policy, json_object_array_length(v.policy_failures));
         *ret = TAKE_STRUCT(v);
         return 0;
 }

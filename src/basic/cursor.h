@@ -23,7 +23,7 @@ static inline size_t cursor_left(const Cursor *c) {
 }
 
 /* Each takes the next bytes and moves on: 0, or -EBADMSG when fewer are left, in which case nothing moves and
- * nothing is stored. Integers are unsigned; le and be name their byte order. */
+ * nothing is stored. Integers are unsigned and little-endian. */
 int cursor_u8(Cursor *c, uint8_t *ret);
 int cursor_le16(Cursor *c, uint16_t *ret);
 int cursor_le24(Cursor *c, uint32_t *ret);

@@ -18,18 +18,22 @@
 #define OID_DICE_COMPOSITE "2.23.133.5.4.1"
 #define OID_DICE_TCB_INFO  "2.23.133.5.4.1.1"
 
-EVP_PKEY *sim_key_new(void) {
-        EVP_PKEY *key = EVP_EC_gen("P-384");
+static EVP_PKEY *key_on(const char *curve) {
+        EVP_PKEY *key = EVP_EC_gen(curve);
 
         MUST(key);
         return key;
+}
+
+EVP_PKEY *sim_key_new(void) {
+        return key_on("P-384");
 }
 
 void sim_key_id(EVP_PKEY *key, uint8_t ret[static SIM_KEY_ID_SIZE]) {
         unsigned char *point = NULL;
         size_t n = EVP_PKEY_get1_encoded_public_key(key, &point);
 
-        MUST(n == 97);
+        MUST(n > 0);
         MUST(SHA1(point, n, ret));
         OPENSSL_free(point);
 }
@@ -155,12 +159,18 @@ static void add_device_info(X509 *cert, const char *text) {
 }
 
 /* SEQUENCE { OID sha384, OCTET STRING } */
-static void put_fwid(SimBytes *b, const uint8_t fwid[static SIM_FWID_SIZE]) {
-        static const uint8_t oid_sha384[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02 };
-        _cleanup_bytes_ SimBytes body = {};
+static void put_fwid(SimBytes *b, const uint8_t fwid[static SIM_FWID_SIZE], SimDiceFlaw flaw) {
+        /* 2.16.840.1.101.3.4.2.2, and .1 for SHA-256 */
+        uint8_t oid[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, flaw == SIM_DICE_OTHER_DIGEST ? 1 : 2 };
+        _cleanup_bytes_ SimBytes body = {}, digest = {};
 
-        sim_bytes_put_der(&body, V_ASN1_OBJECT, oid_sha384, sizeof(oid_sha384));
-        sim_bytes_put_der(&body, V_ASN1_OCTET_STRING, fwid, SIM_FWID_SIZE);
+        sim_bytes_put(&digest, fwid, flaw == SIM_DICE_SHORT ? SIM_FWID_SIZE - 1 : SIM_FWID_SIZE);
+        if (flaw == SIM_DICE_LONG)
+                sim_bytes_fill(&digest, 0, 1);
+        sim_bytes_put_der(&body, V_ASN1_OBJECT, oid, sizeof(oid));
+        sim_bytes_put_der(&body, V_ASN1_OCTET_STRING, digest.data, digest.size);
+        if (flaw == SIM_DICE_TRAILING_FWID)
+                sim_bytes_put_der(&body, V_ASN1_NULL, "", 0);
         sim_bytes_put_der(b, 0x30, body.data, body.size);
 }
 
@@ -172,7 +182,7 @@ static void put_composite(SimBytes *b, const SimCertSpec *spec) {
         MUST(n > 0);
         sim_bytes_put_der(b, V_ASN1_INTEGER, "\x01", 1);
         sim_bytes_put(b, der, (size_t) n);
-        put_fwid(b, spec->fwid);
+        put_fwid(b, spec->fwid, spec->dice_flaw);
         OPENSSL_free(der);
 }
 
@@ -192,8 +202,8 @@ static void put_tcb_info(SimBytes *b, const SimCertSpec *spec) {
 
         for (size_t i = 0; i < ELEMENTSOF(before); i++)
                 sim_bytes_put_der(b, before[i].tag, before[i].content, before[i].size);
-        put_fwid(&fwids, spec->fwid);
-        put_fwid(&fwids, zero);
+        put_fwid(&fwids, spec->fwid, spec->dice_flaw);
+        put_fwid(&fwids, zero, SIM_DICE_GOOD);
         sim_bytes_put_der(b, 0xa6, fwids.data, fwids.size);
         for (size_t i = 0; i < ELEMENTSOF(after); i++)
                 sim_bytes_put_der(b, after[i].tag, after[i].content, after[i].size);
@@ -208,6 +218,9 @@ static void add_dice(X509 *cert, const SimCertSpec *spec) {
 
         (composite ? put_composite : put_tcb_info)(&body, spec);
         sim_bytes_put_der(&whole, 0x30, body.data, body.size);
+        if (spec->dice_flaw == SIM_DICE_TRAILING)
+                sim_bytes_put_der(&whole, V_ASN1_NULL, "", 0);
+        whole.size -= spec->dice_flaw == SIM_DICE_CUT ? 1 : spec->dice_flaw == SIM_DICE_EMPTY ? whole.size : 0;
         oid = OBJ_txt2obj(composite ? OID_DICE_COMPOSITE : OID_DICE_TCB_INFO, 1);
         octets = make_octets(whole.data, whole.size);
         extension = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, octets);
@@ -229,6 +242,12 @@ static void add_extensions(X509 *cert, const SimCertSpec *spec) {
                 add_device_info(cert, spec->device_info);
         if (spec->dice != SIM_DICE_NONE)
                 add_dice(cert, spec);
+        if (spec->dice != SIM_DICE_NONE && spec->dice_flaw == SIM_DICE_TWICE) {
+                SimCertSpec zero = *spec;
+
+                memset(zero.fwid, 0, sizeof(zero.fwid));
+                add_dice(cert, &zero);
+        }
 }
 
 SimCert *sim_cert_issue(const SimCertSpec *spec) {
@@ -240,7 +259,7 @@ SimCert *sim_cert_issue(const SimCertSpec *spec) {
         c->spec = *spec;
         if (spec->key)
                 MUST(EVP_PKEY_up_ref(spec->key) == 1);
-        c->key = c->spec.key = spec->key ?: sim_key_new();
+        c->key = c->spec.key = spec->key ?: key_on(spec->curve ?: "P-384");
         c->cert = X509_new();
         MUST(c->cert && X509_set_version(c->cert, X509_VERSION_3) == 1);
 
@@ -257,7 +276,7 @@ SimCert *sim_cert_issue(const SimCertSpec *spec) {
         set_time(c->cert, spec->not_after, spec->generalized_time, X509_set1_notAfter);
         MUST(X509_set_pubkey(c->cert, c->key) == 1);
         add_extensions(c->cert, &c->spec);
-        MUST(X509_sign(c->cert, signing_key, EVP_sha384()) > 0);
+        MUST(X509_sign(c->cert, signing_key, spec->digest ?: EVP_sha384()) > 0);
         return c;
 }
 

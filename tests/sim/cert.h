@@ -23,6 +23,20 @@ typedef enum SimDice {
         SIM_DICE_TCB_INFO,  /* 2.23.133.5.4.1.1 */
 } SimDice;
 
+/* What is wrong with that extension. */
+typedef enum SimDiceFlaw {
+        SIM_DICE_GOOD,
+        SIM_DICE_TWICE,         /* the extension is there twice, the second time with zeroes as firmware id */
+        SIM_DICE_OTHER_DIGEST,  /* a firmware id that says to be SHA-256 */
+        SIM_DICE_SHORT,         /* a firmware id of 47 bytes */
+        SIM_DICE_LONG,          /* of 49 */
+        SIM_DICE_TRAILING,      /* a NULL behind the extension's value */
+        SIM_DICE_TRAILING_FWID, /* a NULL behind the firmware id, inside its SEQUENCE */
+        SIM_DICE_CUT,           /* the value's last byte is missing */
+        SIM_DICE_EMPTY,         /* no value at all */
+        _SIM_DICE_FLAW_MAX,
+} SimDiceFlaw;
+
 /* Extensions are in OpenSSL's configuration syntax ("critical,CA:TRUE,pathlen:0"); NULL leaves one out. Pointers are
  * borrowed and must outlive the issuing; those of descriptions kept in a SimCert must outlive that. */
 typedef struct SimCertSpec {
@@ -36,11 +50,14 @@ typedef struct SimCertSpec {
         bool omit_key_id, omit_authority_key_id;
         char device_info[64];  /* DMTF device info in subjectAltName; empty: none */
         SimDice dice;
+        SimDiceFlaw dice_flaw;
         uint8_t fwid[SIM_FWID_SIZE];
         EVP_PKEY *dice_key;    /* NULL: the issuer's, which there must be then */
         EVP_PKEY *key;         /* NULL: a fresh one */
+        const char *curve;     /* of the fresh one; NULL: P-384 */
         const SimCert *issuer; /* NULL: self-signed */
         EVP_PKEY *signing_key; /* NULL: the issuer's */
+        const EVP_MD *digest;  /* NULL: SHA-384 */
 } SimCertSpec;
 
 struct SimCert {

@@ -443,6 +443,19 @@ char *sim_device_chain_pem(const SimDevice *d) {
         return sim_certs_to_pem(d->chain, d->n_chain);
 }
 
+/* GPUs of one machine are behind the same switches, whether these are in the evidence or not. */
+static void share_links(SimDevice *const *devices, size_t n) {
+        const SimOpaqueEntry *first = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                SimOpaqueEntry *e = devices[i]->arch == SIM_ARCH_LS10 ? NULL : sim_entry_find(devices[i], 22);
+
+                if (e && first)
+                        memcpy(e->value, first->value, e->size);
+                first = first ?: e;
+        }
+}
+
 /* A GPU's links are spread over the switches; it writes their PDIs backwards. */
 static void connect_gpu(SimDevice *gpu, SimDevice *const *devices, size_t n) {
         SimOpaqueEntry *e = sim_entry_find(gpu, 22);
@@ -478,6 +491,7 @@ static void connect_switch(SimDevice *d, unsigned position, SimDevice *const *de
 void sim_machine_connect(SimDevice *const *devices, size_t n) {
         unsigned position = 0;
 
+        share_links(devices, n);
         for (size_t i = 0; i < n; i++)
                 if (devices[i]->arch == SIM_ARCH_LS10)
                         connect_switch(devices[i], position++, devices, n);

@@ -5,7 +5,7 @@
 #include "basic/io.h"
 #include "trial.h"
 #include "sim/must.h"
-#include "sim/ocsp.h"
+#include "sim/ocsp-compose.h"
 #include "test.h"
 
 static const SimModel one_hopper[] = { SIM_MODEL_HOPPER, _SIM_MODEL_INVALID };
@@ -218,37 +218,104 @@ static void test_the_worst_valid_answer_counts(void) {
         CHECK_EQ(trial_judge(s), EXIT_REFUSED);
 }
 
-static void test_answers_that_say_nothing(void) {
-        static const struct {
-                const uint8_t *der;
-                size_t size;
-        } cases[] = {
-                { sim_ocsp_unauthorized, sizeof(sim_ocsp_unauthorized) },
-                { sim_ocsp_try_later,    sizeof(sim_ocsp_try_later)    },
-                { (const uint8_t *) "",  0                             },
-        };
-        _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
-        Fault fault;
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                CHECK_EQ(ocsp_answers_add(answers, cases[i].der, cases[i].size, &fault), -EBADMSG);
-}
-
-static void test_trailing_bytes_refuse(void) {
-        _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+/* Puts a composed answer in the place of the one about the per-device CA. */
+static void replace_answer(Trial *s, const SimOcspComposition *c) {
         SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
-        _cleanup_free_ uint8_t *der = NULL, *longer = NULL;
-        Fault fault;
+        _cleanup_free_ uint8_t *der = NULL;
+        char name[64], path[256];
         size_t size;
 
-        MUST(sim_ocsp_answer(s->pki, &spec, &der, &size) >= 0);
-        CHECK_EQ(ocsp_answers_add(answers, der, size, &fault), 0);
-        longer = calloc(1, size + 1);
-        memcpy(longer, der, size);
-        CHECK_EQ(ocsp_answers_add(answers, longer, size + 1, &fault), -EBADMSG);
-        CHECK_EQ(ocsp_answers_add(answers, der, size - 1, &fault), -EBADMSG);
+        sim_ocsp_file_name(&spec, name);
+        (void) snprintf(path, sizeof(path), "%s/%s", s->ocsp_dir, name);
+        sim_ocsp_compose(s->pki, c, &der, &size);
+        MUST(write_file_atomic(path, der, size, 0600) >= 0);
+}
+
+/* Seconds from now; the moments that an answer has, apart from each other. */
+static void test_each_moment_counts(void) {
+        static const struct {
+                const char *name;
+                int this_update, next_update, produced_at;
+                bool no_next_update;
+                ExitStatus wanted;
+        } cases[] = {
+                { "now for a day",                    0,     86400, 0,     false, EXIT_ACCEPTED           },
+                { "almost over",                      -7200, 60,    -7200, false, EXIT_ACCEPTED           },
+                { "over",                             -7200, -900,  -7200, false, EXIT_COLLATERAL_MISSING },
+                { "from clocks that go ahead",        240,   86400, 240,   false, EXIT_ACCEPTED           },
+                { "of the future",                    900,   86400, 0,     false, EXIT_COLLATERAL_MISSING },
+                { "made in the future",               0,     86400, 900,   false, EXIT_COLLATERAL_MISSING },
+                { "without an end, half an hour old", -1800, 0,     -1800, true,  EXIT_ACCEPTED           },
+                { "without an end, two hours old",    -7200, 0,     -7200, true,  EXIT_COLLATERAL_MISSING },
+                { "without an end, made anew",        -7200, 0,     0,     true,  EXIT_COLLATERAL_MISSING },
+        };
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                SimOcspComposition c = sim_ocsp_composition(sim_ocsp_device(s->devices[0], 1));
+                unsigned before = test_failures;
+
+                c.produced_at = cases[i].produced_at;
+                c.singles[0].this_update = cases[i].this_update;
+                c.singles[0].next_update = cases[i].next_update;
+                c.singles[0].no_next_update = cases[i].no_next_update;
+                replace_answer(s, &c);
+                CHECK_EQ(trial_judge(s), cases[i].wanted);
+                CHECK_EQ(trial_check(s, 0, CHECK_CHAIN_OCSP)->state,
+                         cases[i].wanted == EXIT_ACCEPTED ? CHECK_PASSED : CHECK_MISSING);
+                if (test_failures > before)
+                        (void) printf("# an answer %s\n", cases[i].name);
+        }
+}
+
+static void test_digests_that_nobody_asks_for(void) {
+        static const char *const digests[] = { "md5", "sha224", "sha512", "sha3-384" };
+        char dir[96];
+        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+
+        for (size_t i = 0; i < ELEMENTSOF(digests); i++) {
+                SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
+                SimOcspComposition c;
+
+                spec.digest = digests[i];
+                c = sim_ocsp_composition(spec);
+                replace_answer(s, &c);
+                CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+        }
+}
+
+/* Nobody has said anything about certificate 1 of the device, and something bad about another one. */
+static void test_wrong_outweighs_missing(void) {
+        static const struct {
+                bool rim;
+                unsigned level;
+                SimOcspStatus status;
+                const char *check;
+        } cases[] = {
+                { false, 2, SIM_OCSP_REVOKED, "report-cert-chain-ocsp" },
+                { false, 3, SIM_OCSP_UNKNOWN, "report-cert-chain-ocsp" },
+                { true,  0, SIM_OCSP_REVOKED, "report-cert-chain-ocsp driver-rim-cert-chain-ocsp vbios-rim-cert-chain-ocsp" },
+                { true,  2, SIM_OCSP_UNKNOWN, "report-cert-chain-ocsp driver-rim-cert-chain-ocsp vbios-rim-cert-chain-ocsp" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char dir[96], name[64], path[192];
+                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
+                _cleanup_free_ char *failed = NULL;
+
+                sim_ocsp_file_name(&spec, name);
+                (void) snprintf(path, sizeof(path), "%s/%s", dir, name);
+                CHECK_EQ(unlink(path), 0);
+                CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+                spec = (cases[i].rim ? sim_ocsp_rim : sim_ocsp_device)(s->devices[0], cases[i].level);
+                spec.status = cases[i].status;
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                failed = trial_failed_checks(s, 0);
+                CHECK_STR(failed, cases[i].check);
+        }
 }
 
 static const Test tests[] = {
@@ -262,8 +329,9 @@ static const Test tests[] = {
         { "unknown refuses",                                       test_unknown_refuses                         },
         { "hole 11: answers have their time",                      hole_11_answers_have_their_time              },
         { "the worst valid answer counts",                         test_the_worst_valid_answer_counts           },
-        { "answers that say nothing",                              test_answers_that_say_nothing                },
-        { "cut and extended answers",                              test_trailing_bytes_refuse                   },
+        { "each moment of an answer counts",                       test_each_moment_counts                      },
+        { "digests that nobody asks for",                          test_digests_that_nobody_asks_for            },
+        { "what is wrong outweighs what is missing",               test_wrong_outweighs_missing                 },
 };
 
 int main(void) {

@@ -60,9 +60,21 @@ static void test_missing_claim_refuses(void) {
         CHECK_EQ(with_rules("{\"x-nvidia-gpu-chain\":{\"no-such-member\":null}}"), 1);
 }
 
+/* In Python, which NVIDIA's SDK compares in, true == 1 == 1.0 and false == 0. */
+static void test_numbers_as_python_has_them(void) {
+        CHECK_EQ(with_rules("{\"n\":1.0}"), 0);
+        CHECK_EQ(with_rules("{\"n\":true}"), 0);
+        CHECK_EQ(with_rules("{\"n\":false}"), 1);
+        CHECK_EQ(with_rules("{\"n\":2}"), 1);
+        CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":1}"), 0);
+        CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":0}"), 1);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",true]}"), 0);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",1.0]}"), 0);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",1,1]}"), 1);
+}
+
 static void test_other_type_refuses(void) {
-        CHECK_EQ(with_rules("{\"n\":true}"), 1);
-        CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":1}"), 1);
+        CHECK_EQ(with_rules("{\"n\":\"1\"}"), 1);
         CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":\"true\"}"), 1);
         CHECK_EQ(with_rules("{\"x-nvidia-gpu-chain\":\"valid\"}"), 1);
         CHECK_EQ(with_rules("{\"measres\":{\"a\":1}}"), 1);
@@ -167,6 +179,7 @@ static const Test tests[] = {
         { "rules that are met",                       test_met                               },
         { "rules that are not met",                   test_not_met                           },
         { "missing claims refuse",                    test_missing_claim_refuses             },
+        { "numbers as Python has them",               test_numbers_as_python_has_them        },
         { "claims of another type refuse",            test_other_type_refuses                },
         { "empty and unknown sections refuse",        test_empty_and_unknown_sections_refuse },
         { "no devices refuse",                        test_no_devices_refuse                 },

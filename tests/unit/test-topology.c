@@ -52,6 +52,7 @@ static void hole_16_topology_is_bound_to_certificates(void) {
         CHECK_EQ(trial_judge(foreign), EXIT_REFUSED);
         CHECK_EQ(trial_check(foreign, 0, CHECK_TOPOLOGY)->state, CHECK_FAILED);
         CHECK_EQ(trial_check(foreign, 1, CHECK_TOPOLOGY)->state, CHECK_PASSED);
+        CHECK_EQ(trial_check(foreign, 2, CHECK_TOPOLOGY)->state, CHECK_PASSED);
 }
 
 static void hole_16_switch_names_itself(void) {
@@ -190,14 +191,59 @@ static void test_identity_comes_first(void) {
         CHECK_EQ(trial_check(s, SWITCH, CHECK_TOPOLOGY)->state, CHECK_FAILED);
 }
 
+/* What the devices of one kind name cannot be held against the others' certificates, but against each other. */
 static void test_one_kind_alone(void) {
-        static const SimModel gpu[] = { SIM_MODEL_HOPPER_PPCIE, _SIM_MODEL_INVALID };
-        _cleanup_(trial_freep) Trial *s = trial_new(gpu), *lone = trial_new(one_switch);
+        static const SimModel kinds[][3] = {
+                { SIM_MODEL_HOPPER_PPCIE, SIM_MODEL_HOPPER_PPCIE, _SIM_MODEL_INVALID },
+                { SIM_MODEL_LS10, SIM_MODEL_LS10, _SIM_MODEL_INVALID },
+        };
 
-        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
-        CHECK_EQ(trial_check(s, 0, CHECK_TOPOLOGY)->state, CHECK_OFF);
-        CHECK_EQ(trial_judge(lone), EXIT_ACCEPTED);
-        CHECK_EQ(trial_check(lone, 0, CHECK_TOPOLOGY)->state, CHECK_OFF);
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                _cleanup_(trial_freep) Trial *s = trial_new(kinds[i]);
+
+                CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+                CHECK_EQ(trial_check(s, 0, CHECK_TOPOLOGY)->state, CHECK_OFF);
+                CHECK_EQ(trial_check(s, 1, CHECK_TOPOLOGY)->state, CHECK_OFF);
+                memcpy(sim_entry_find(s->devices[1], i == 0 ? 22 : 26)->value, stranger, SIM_PDI_SIZE);
+                CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                CHECK_EQ(trial_check(s, 0, CHECK_TOPOLOGY)->state, CHECK_FAILED);
+                CHECK_EQ(trial_check(s, 1, CHECK_TOPOLOGY)->state, CHECK_FAILED);
+        }
+}
+
+static void test_switches_at_one_position(void) {
+        _cleanup_(trial_freep) Trial *s = trial_new(machine);
+
+        sim_entry_replace(s->devices[SWITCH + 1], 24, sim_entry_find(s->devices[SWITCH], 24)->value, 2);
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+        CHECK_STR(trial_check(s, SWITCH, CHECK_TOPOLOGY)->fault.what, "switch position");
+        CHECK_STR(trial_check(s, SWITCH + 1, CHECK_TOPOLOGY)->fault.what, "switch position");
+        CHECK_EQ(trial_check(s, GPU, CHECK_TOPOLOGY)->state, CHECK_PASSED);
+}
+
+/* Every field that these checks live on must be there. */
+static void test_fields_that_are_missing(void) {
+        static const SimModel ppcie[] = { SIM_MODEL_HOPPER_PPCIE, _SIM_MODEL_INVALID };
+        static const struct {
+                const SimModel *models;
+                unsigned type;
+                const char *check;
+        } cases[] = {
+                { one_switch, 22, "device-identity" },
+                { one_switch, 25, "mode"            },
+                { one_switch, 26, "topology"        },
+                { ppcie,      22, "topology"        },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(trial_freep) Trial *s = trial_new(cases[i].models);
+                _cleanup_free_ char *failed = NULL;
+
+                sim_entry_remove(s->devices[0], cases[i].type);
+                CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+                failed = trial_failed_checks(s, 0);
+                CHECK_STR(failed, cases[i].check);
+        }
 }
 
 /* Firmware without a flag is in no mode that has a name, and so in none that could be mixed with another. */
@@ -229,6 +275,8 @@ static const Test tests[] = {
         { "a switch that nobody names",                     test_switch_that_nobody_names             },
         { "who is not known vouches for nobody",            test_identity_comes_first                 },
         { "one kind of device alone",                       test_one_kind_alone                       },
+        { "two switches at one position",                   test_switches_at_one_position             },
+        { "fields that are missing",                        test_fields_that_are_missing              },
         { "modes of firmware without a flag",               test_mode_without_a_flag                  },
 };
 

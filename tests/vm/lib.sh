@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Virtual machines for tests, from Debian packages alone. Sourced.
+#
+#   vm_prepare                       makes the guest's disk and kernels below $VM, once
+#   vm_boot KERNEL PAYLOAD OUTPUT [QEMU ARGUMENT...]
+#
+# The guest mounts the payload, a directory, and runs its file `run`; what that writes to /dev/virtio-ports/test is
+# OUTPUT/test, the console OUTPUT/console. Nothing that the guest writes to its disk stays.
+#
+# COCOON_VM_CACHE      where disk and kernels are kept [build/vm]
+# COCOON_VM_TIMEOUT    seconds that a guest may run [900]
+
+VM_RELEASE=trixie
+VM_PACKAGES=(
+        systemd systemd-sysv udev dbus kmod initramfs-tools zstd cryptsetup-bin dmsetup erofs-utils
+        libcryptsetup12 libcurl4t64 libjson-c5 libssl3t64 libsystemd0 linux-image-cloud-amd64
+)
+
+vm_skip() {
+        echo "1..0 # SKIP $*"
+        exit 77
+}
+
+# The mirror that this machine itself uses.
+vm_mirror() {
+        cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null |
+                grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' '
+}
+
+vm_service() {
+        cat <<'END'
+[Unit]
+Description=Test Payload
+After=basic.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'mkdir -p /payload && mount -o ro /dev/disk/by-id/virtio-payload /payload && /payload/run'
+ExecStopPost=systemctl poweroff --force
+StandardOutput=journal+console
+StandardError=journal+console
+END
+}
+
+# Into the tree that mmdebstrap made: a small initrd, no login on the console, the payload's service.
+vm_customize() {
+        cat <<'END'
+set -e
+printf '%s\n' virtio_pci virtio_blk ext4 >>"$1/etc/initramfs-tools/modules"
+sed -i 's/^MODULES=.*/MODULES=list/' "$1/etc/initramfs-tools/initramfs.conf"
+chroot "$1" apt-get install -y -t "$VM_RELEASE-backports" linux-image-cloud-amd64
+chroot "$1" update-initramfs -u -k all
+chroot "$1" systemctl mask serial-getty@ttyS0.service getty.target
+chroot "$1" systemctl enable payload.service
+END
+}
+
+vm_make_tree() {
+        local dir=$1 mirror
+
+        mirror=$(vm_mirror)
+        [[ -n $mirror ]] || vm_skip "no Debian mirror in this machine's apt sources"
+        vm_service >"$dir/payload.service"
+        printf '[Install]\nWantedBy=multi-user.target\n' >>"$dir/payload.service"
+        vm_customize >"$dir/customize"
+        VM_RELEASE=$VM_RELEASE mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
+                --essential-hook="copy-in $dir/payload.service /etc/systemd/system" \
+                --customize-hook="sh $dir/customize \"\$1\"" "$VM_RELEASE" "$dir/tree" \
+                "deb $mirror $VM_RELEASE main" "deb $mirror $VM_RELEASE-backports main" >"$dir/log" 2>&1
+}
+
+# The cache is named by what goes into it.
+vm_prepare() {
+        local cache=${COCOON_VM_CACHE:-build/vm} tool key dir kernel
+
+        for tool in mmdebstrap qemu-system-x86_64 mke2fs; do
+                command -v "$tool" >/dev/null || vm_skip "$tool is not installed"
+        done
+        key=$( (declare -f vm_service vm_customize vm_make_tree; echo "${VM_PACKAGES[*]}") | sha256sum | cut -c 1-16)
+        VM=$cache/$VM_RELEASE-$key
+        if [[ -d $VM ]]; then
+                return
+        fi
+        ((EUID == 0)) || vm_skip "only root can make the guest's tree, $VM"
+        mkdir -p "$cache"
+        dir=$(mktemp -d "$(readlink -f "$cache")/new.XXXXXX")
+        if ! vm_make_tree "$dir"; then
+                tail -n 20 "$dir/log" | sed 's/^/# /'
+                rm -rf "$dir"
+                vm_skip "the guest's packages cannot be had"
+        fi
+        for kernel in "$dir"/tree/boot/vmlinuz-*; do
+                mv "$kernel" "$dir/tree/boot/initrd.img-${kernel##*/vmlinuz-}" "$dir"
+        done
+        mke2fs -q -t ext4 -L cocoon-root -d "$dir/tree" "$dir/root.img" 2g
+        rm -rf "$dir/tree"
+        mv "$dir" "$VM" 2>/dev/null || rm -rf "$dir"
+}
+
+# Whether KVM runs a guest here; that there is a /dev/kvm says little.
+vm_accelerator() {
+        local kernel
+
+        kernel=$(find "$VM" -name 'vmlinuz-*' | head -n 1)
+        if timeout 15 qemu-system-x86_64 -accel kvm -cpu max -m 256 -nographic -no-reboot -nic none -kernel "$kernel" \
+                -append "console=ttyS0 panic=-1" </dev/null 2>&1 | grep -q 'Linux version'; then
+                echo kvm
+        else
+                echo tcg,thread=multi
+        fi
+}
+
+vm_boot() {
+        local kernel=$1 payload=$2 output=$3
+
+        shift 3
+        : "${VM_ACCELERATOR:=$(vm_accelerator)}"
+        mke2fs -q -t ext4 -d "$payload" "$output/payload.img" 64m
+        timeout "${COCOON_VM_TIMEOUT:-900}" qemu-system-x86_64 -accel "$VM_ACCELERATOR" -cpu max -m 1024 -smp 2 \
+                -machine q35 -display none -monitor none -nic none -no-reboot -serial "file:$output/console" \
+                -kernel "$VM/vmlinuz-$kernel" -initrd "$VM/initrd.img-$kernel" \
+                -append "root=LABEL=cocoon-root rw console=ttyS0 quiet systemd.show_status=0 panic=-1" \
+                -drive "file=$VM/root.img,if=virtio,format=raw,snapshot=on" \
+                -drive "file=$output/payload.img,if=none,id=payload,format=raw,readonly=on" \
+                -device virtio-blk-pci,drive=payload,serial=payload \
+                -device virtio-serial-pci -chardev "file,id=test,path=$output/test" \
+                -device virtserialport,chardev=test,name=test "$@" </dev/null >"$output/qemu" 2>&1
+}
+
+# vm_disk FILE SERIAL: arguments that attach it, read-only.
+vm_disk() {
+        printf '%s\n' -drive "file=$1,if=none,id=disk-$2,format=raw,readonly=on" \
+                -device "virtio-blk-pci,drive=disk-$2,serial=$2"
+}
