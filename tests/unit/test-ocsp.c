@@ -11,13 +11,10 @@
 static const SimModel one_hopper[] = { SIM_MODEL_HOPPER, _SIM_MODEL_INVALID };
 
 /* A trial with all the answers it needs. */
-static Trial *answered_trial(char dir[static 96]) {
+static Trial *answered_trial(void) {
         Trial *s = trial_new(one_hopper);
 
-        (void) snprintf(dir, 96, "%s/ocsp", s->dir);
-        MUST(mkdir(dir, 0700) == 0);
-        MUST(sim_ocsp_write_all(s->pki, s->devices, s->n_devices, dir) >= 0);
-        s->ocsp_dir = dir;
+        trial_answer_all(s);
         return s;
 }
 
@@ -34,8 +31,7 @@ static const char *chain_claim(const Trial *s, const char *chain, const char *me
 #define DRIVER_CHAIN "x-nvidia-gpu-driver-rim-cert-chain"
 
 static void test_good(void) {
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
 
         CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
         CHECK_STR(chain_claim(s, REPORT_CHAIN, "x-nvidia-cert-ocsp-status"), "good");
@@ -53,8 +49,7 @@ static void test_good(void) {
 
 static void test_digests_and_responders(void) {
         static const char *const digests[] = { "sha1", "sha256", "sha384" };
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
 
         for (size_t i = 0; i < ELEMENTSOF(digests); i++) {
                 SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
@@ -72,7 +67,7 @@ static void test_digests_and_responders(void) {
 /* Every certificate must be answered for; without the answer nothing is wrong, but nothing is accepted. */
 static void test_each_answer_is_needed(void) {
         char dir[96], name[64], path[192];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
 
         for (unsigned level = 0; level < 4; level++)
                 for (unsigned rim = 0; rim < 2; rim++) {
@@ -115,8 +110,7 @@ static void hole_4_only_the_issuers_responder_may_answer(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
                 for (unsigned level = 1; level <= 2; level++) {
-                        char dir[96];
-                        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                        _cleanup_(trial_freep) Trial *s = answered_trial();
                         SimOcspSpec spec = sim_ocsp_device(s->devices[0], level);
 
                         spec.responder = wrong[i];
@@ -132,8 +126,7 @@ static const char *const reasons[] = {
 
 static void test_revoked_refuses_with_its_reason(void) {
         for (size_t i = 0; i < ELEMENTSOF(reasons); i++) {
-                char dir[96];
-                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                _cleanup_(trial_freep) Trial *s = answered_trial();
                 _cleanup_free_ char *no = NULL;
                 SimOcspSpec spec = sim_ocsp_rim(s->devices[0], 0);
 
@@ -153,8 +146,7 @@ static void test_revoked_refuses_with_its_reason(void) {
 /* There is no exception for a certificate on hold, neither a RIM's nor a device's. */
 static void hole_5_hold_is_revoked_for_devices(void) {
         for (unsigned level = 1; level <= 3; level++) {
-                char dir[96];
-                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                _cleanup_(trial_freep) Trial *s = answered_trial();
                 _cleanup_free_ char *no = NULL;
                 SimOcspSpec spec = sim_ocsp_device(s->devices[0], level);
 
@@ -170,8 +162,7 @@ static void hole_5_hold_is_revoked_for_devices(void) {
 }
 
 static void test_unknown_refuses(void) {
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
         SimOcspSpec spec = sim_ocsp_rim(s->devices[0], 1);
 
         spec.status = SIM_OCSP_UNKNOWN;
@@ -181,8 +172,7 @@ static void test_unknown_refuses(void) {
 }
 
 static void hole_11_answers_have_their_time(void) {
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
         time_t now = time(NULL);
 
         s->at = now + 23 * 3600;
@@ -198,7 +188,7 @@ static void hole_11_answers_have_their_time(void) {
 /* A revoked answer is not hidden by a good one beside it, and a good one is not spoiled by a forged one. */
 static void test_the_worst_valid_answer_counts(void) {
         char dir[96], path[192];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
         SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
         uint8_t *der;
         size_t size;
@@ -249,8 +239,7 @@ static void test_each_moment_counts(void) {
                 { "without an end, two hours old",    -7200, 0,     -7200, true,  EXIT_COLLATERAL_MISSING },
                 { "without an end, made anew",        -7200, 0,     0,     true,  EXIT_COLLATERAL_MISSING },
         };
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 SimOcspComposition c = sim_ocsp_composition(sim_ocsp_device(s->devices[0], 1));
@@ -271,8 +260,7 @@ static void test_each_moment_counts(void) {
 
 static void test_digests_that_nobody_asks_for(void) {
         static const char *const digests[] = { "md5", "sha224", "sha512", "sha3-384" };
-        char dir[96];
-        _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+        _cleanup_(trial_freep) Trial *s = answered_trial();
 
         for (size_t i = 0; i < ELEMENTSOF(digests); i++) {
                 SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
@@ -301,7 +289,7 @@ static void test_wrong_outweighs_missing(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 char dir[96], name[64], path[192];
-                _cleanup_(trial_freep) Trial *s = answered_trial(dir);
+                _cleanup_(trial_freep) Trial *s = answered_trial();
                 SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
                 _cleanup_free_ char *failed = NULL;
 

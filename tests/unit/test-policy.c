@@ -68,9 +68,9 @@ static void test_numbers_as_python_has_them(void) {
         CHECK_EQ(with_rules("{\"n\":2}"), 1);
         CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":1}"), 0);
         CHECK_EQ(with_rules("{\"x-nvidia-gpu-arch-check\":0}"), 1);
-        CHECK_EQ(with_rules("{\"list\":[\"a\",true]}"), 0);
-        CHECK_EQ(with_rules("{\"list\":[\"a\",1.0]}"), 0);
-        CHECK_EQ(with_rules("{\"list\":[\"a\",1,1]}"), 1);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",true]}"), 1);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",2.0]}"), 0);
+        CHECK_EQ(with_rules("{\"list\":[\"a\",2,2]}"), 1);
 }
 
 static void test_other_type_refuses(void) {

@@ -10,6 +10,7 @@
 
 #include "basic/io.h"
 #include "sim/must.h"
+#include "sim/ocsp.h"
 
 char *trial_read(const char *path) {
         uint8_t *data;
@@ -69,6 +70,13 @@ Trial *trial_free(Trial *s) {
         (void) nftw(s->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         free(s);
         return NULL;
+}
+
+void trial_answer_all(Trial *s) {
+        (void) snprintf(s->answers, sizeof(s->answers), "%s/ocsp", s->dir);
+        MUST(mkdir(s->answers, 0700) == 0);
+        MUST(sim_ocsp_write_all(s->pki, s->devices, s->n_devices, s->answers) >= 0);
+        s->ocsp_dir = s->answers;
 }
 
 static void write_rim(const Trial *s, const SimRim *rim) {

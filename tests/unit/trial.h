@@ -22,7 +22,7 @@ typedef struct Trial {
         const char *policy;        /* text; NULL: the strict one */
         ClaimsVersion version;
         time_t at;                 /* 0: now */
-        char dir[64];
+        char dir[64], answers[96];
         const char *rim_dirs[2];
 
         EvidenceSet *set;
@@ -35,6 +35,10 @@ typedef struct Trial {
 Trial *trial_new(const SimModel *models);
 Trial *trial_free(Trial *s);
 DEFINE_CLEANUP_FUNC(Trial *, trial_free)
+
+/* Answers everything that OCSP is asked about the devices and their RIMs, in a directory of the trial's, and has it
+ * asked from now on. */
+void trial_answer_all(Trial *s);
 
 /* Renders evidence and RIMs and judges them. Returns the ExitStatus; -1 when the evidence could not be parsed; -2 when
  * the verdict contradicts itself. Whatever a test is about, a device with a check that failed or was not done is not
