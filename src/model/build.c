@@ -12,6 +12,7 @@
 #include "basic/io.h"
 #include "basic/log.h"
 #include "model/download.h"
+#include "model/http.h"
 #include "model/image.h"
 #include "model/interrupt.h"
 #include "model/progress.h"
@@ -147,6 +148,18 @@ static int open_hub(Build *b) {
         return layout_compute(&b->source.listing, &b->layout, b->fault);
 }
 
+static int need_hub(Build *b) {
+        int r;
+
+        if (b->source.hub)
+                return 0;
+        r = hub_new(&b->source.hub, b->fault);
+        if (r < 0)
+                return r;
+        hub_http(b->source.hub)->interrupted = interrupt_check;
+        return 0;
+}
+
 /* The image is named by a commit, so a name that moves is resolved first. */
 static int resolve_commit(Build *b) {
         int r;
@@ -162,7 +175,7 @@ static int resolve_commit(Build *b) {
         }
         if (model_commit_is_id(b->spec.commit))
                 return 0;
-        r = hub_new(&b->source.hub, b->fault);
+        r = need_hub(b);
         if (r < 0)
                 return r;
         return hub_resolve(b->source.hub, b->spec.name, b->spec.commit, b->spec.commit, b->fault);
@@ -287,15 +300,13 @@ static int check_source(Build *b) {
 static int write_image(Build *b, uint8_t *root, uint8_t *other_root) {
         int r;
 
-        progress_start(&b->progress, b->options->from_directory ? "Building" : "Downloading", b->options->json, 0,
-                       b->layout.image_size);
+        progress_start(&b->progress, b->options->from_directory ? "Building" : "Downloading", b->options->json,
+                       b->source.download ? download_received(b->source.download) : 0, b->layout.image_size);
         r = image_write(&b->job, root, other_root);
         progress_stop(&b->progress);
-        if (r == -ECANCELED)
-                return fault_set(b->fault, r, "build", "to be let finish", "a signal to stop");
-        if (r < 0 && b->source.download)
+        if (r < 0 && r != -ECANCELED && b->source.download)
                 (void) download_finish(b->source.download, b->fault); /* it knows why */
-        else if (r < 0 && !b->failed)
+        else if (r < 0 && r != -ECANCELED && !b->failed)
                 return fail_path(b->fault, r, "image", b->paths.image_partial);
         return r < 0 ? r : check_source(b);
 }
@@ -344,6 +355,29 @@ static int build_locked(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
         return 0;
 }
 
+static void forget_source(Build *b) {
+        b->source.download = download_free(b->source.download);
+        hub_listing_done(&b->source.hub_listing);
+        listing_done(&b->source.listing);
+        closep(&b->tree_fd);
+        closep(&b->other_tree_fd);
+        b->tree_fd = b->other_tree_fd = -EBADF;
+        b->failed = false;
+}
+
+/* What an interrupted run left in the image may turn out to be something else; then it is fetched anew, once. */
+static int build_again_if_stale(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
+        int r;
+
+        r = build_locked(b, root);
+        if (r != -ESTALE)
+                return r;
+        log_info("%s: %s: expected %s, found %s. Fetching that again.", b->paths.image, b->fault->what,
+                 b->fault->expected, b->fault->found);
+        forget_source(b);
+        return build_locked(b, root);
+}
+
 static int build_or_share(Build *b, BuildResult *result) {
         bool waited = false;
         int r;
@@ -353,12 +387,12 @@ static int build_or_share(Build *b, BuildResult *result) {
         result->shared = r > 0 && waited;
         if (r != 0)
                 return r;
-        if (!b->options->from_directory && !b->source.hub) {
-                r = hub_new(&b->source.hub, b->fault);
+        if (!b->options->from_directory) {
+                r = need_hub(b);
                 if (r < 0)
                         return r;
         }
-        r = build_locked(b, result->spec.root_hash);
+        r = build_again_if_stale(b, result->spec.root_hash);
         if (r >= 0)
                 return 0;
         b->source.download = download_free(b->source.download);
@@ -382,12 +416,12 @@ int build_model(const ModelSpec *spec, const BuildOptions *options, BuildResult 
         int r;
 
         r = resolve_commit(&b);
-        if (r < 0)
-                return r;
-        r = store_paths_make(options->output, &b.spec, &b.paths);
-        if (r < 0)
-                return r;
-        r = build_or_share(&b, &result);
+        if (r >= 0)
+                r = store_paths_make(options->output, &b.spec, &b.paths);
+        if (r >= 0)
+                r = build_or_share(&b, &result);
+        if (r == -ECANCELED)
+                return fault_set(ret_fault, r, "build", "to be let finish", "a signal to stop");
         if (r < 0)
                 return r;
         (void) snprintf(result.spec.name, sizeof(result.spec.name), "%s", b.spec.name);

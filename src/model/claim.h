@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* MODEL_CLAIM, what a worker may say that it serves: written once everything is open, gone before anything is closed. */
+/* MODEL_CLAIM, what a worker may say that it serves: written once everything is open, removed before the first step
+ * of opening and with the mount. */
 
 #include <stdint.h>
 

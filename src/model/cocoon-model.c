@@ -26,8 +26,10 @@ static void print_help(void) {
 int main(int argc, char *argv[]) {
         log_open("cocoon-model", LOG_INFO);
         for (size_t i = 0; argc > 1 && i < ELEMENTSOF(verbs); i++)
-                if (strcmp(argv[1], verbs[i].name) == 0)
+                if (strcmp(argv[1], verbs[i].name) == 0) {
+                        argv[1] = argv[0]; /* whose name getopt_long() puts before what it says */
                         return verbs[i].run(argc - 1, argv + 1);
+                }
         if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
                 print_help();
                 return MODEL_DONE;

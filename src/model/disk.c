@@ -22,7 +22,7 @@
 typedef struct crypt_device CryptDevice;
 DEFINE_CLEANUP_FUNC(CryptDevice *, crypt_free)
 
-/* What libcryptsetup says about a failure, the first line of it. */
+/* What libcryptsetup says about a failure, the first line of it without its full stop. */
 typedef struct CryptLog {
         char text[192];
 } CryptLog;
@@ -31,7 +31,11 @@ static void keep_message(int level, const char *message, void *userdata) {
         CryptLog *log = userdata;
 
         if (level == CRYPT_LOG_ERROR && !log->text[0])
-                (void) snprintf(log->text, sizeof(log->text), "%.*s", (int) strcspn(message, "\n"), message);
+                (void) snprintf(log->text, sizeof(log->text), "%.*s", (int) strcspn(message, ".\n"), message);
+}
+
+/* For calls without a context, which would print. Their errors speak for themselves. */
+static void ignore_message(int level, const char *message, void *userdata) {
 }
 
 /* Whoever opens or closes holds this; two at once would undo each other's work. */
@@ -80,14 +84,14 @@ static int check_tree_size(const Devices *d, Fault *f) {
 
         if (d->tree_size == wanted)
                 return 0;
-        (void) snprintf(expected, sizeof(expected), "%llu bytes, for an image of %llu", (unsigned long long) wanted,
-                        (unsigned long long) d->data_size);
+        (void) snprintf(expected, sizeof(expected), "%llu bytes, for an image of %llu",
+                        (unsigned long long) wanted, (unsigned long long) d->data_size);
         return fault_set(f, EBADMSG, "size of the hash tree's disk", expected, "%llu bytes",
                          (unsigned long long) d->tree_size);
 }
 
-/* What can be said before the kernel is asked, for a message with both hashes in it. The disks may be others the next
- * time they are read: nothing below relies on this. */
+/* What can be said before the kernel is asked, for a message with both hashes in it. The disks may be others the
+ * next time they are read: nothing below relies on this. */
 static int check_root(const Devices *d, const ModelSpec *spec, Fault *f) {
         char wanted[2 * ROOT_HASH_SIZE + 1], found[2 * ROOT_HASH_SIZE + 1];
         uint8_t root[VERITY_DIGEST_SIZE];
@@ -137,18 +141,18 @@ static int check_mapping(CryptDevice *cd, Fault *f) {
                 return fault_set(f, errno, "verified device", MAPPING_PATH, "%s", strerror(errno));
         r = pread_all(fd, block, sizeof(block), 0);
         if (r < 0)
-                return fault_set(f, EBADMSG, "verified device", "a first block that the root hash stands for", "%s",
-                                 strerror(-r));
+                return fault_set(f, EBADMSG, "verified device", "a first block that the root hash stands for",
+                                 "%s", strerror(-r));
         r = crypt_get_active_device(cd, MODEL_MAPPING, &active);
         if (r < 0)
                 return fault_set(f, r, "verified device", "its state", "%s", strerror(-r));
         if ((active.flags & CRYPT_ACTIVATE_CORRUPTED) || !(active.flags & CRYPT_ACTIVATE_READONLY))
-                return fault_set(f, EBADMSG, "verified device", "read-only and without corruption", "another state");
+                return fault_set(f, EBADMSG, "verified device", "read-only, without corruption", "another state");
         return 0;
 }
 
-/* The parameters are the recipe's and the sizes what the disks have; the superblock says the same, or open_devices()
- * had refused it, and is not asked again. */
+/* The parameters are the recipe's and the sizes what the disks have; the superblock says the same, or
+ * open_devices() had refused it, and is not asked again. */
 static int activate(CryptDevice *cd, const ModelSpec *spec, const DiskOptions *o, const Devices *d) {
         struct crypt_params_verity params = {
                 .hash_name = "sha256",
@@ -169,7 +173,8 @@ static int activate(CryptDevice *cd, const ModelSpec *spec, const DiskOptions *o
         r = crypt_format(cd, CRYPT_VERITY, NULL, NULL, NULL, NULL, 0, &params);
         if (r < 0)
                 return r;
-        return crypt_activate_by_volume_key(cd, MODEL_MAPPING, (const char *) spec->root_hash, ROOT_HASH_SIZE, flags);
+        return crypt_activate_by_volume_key(cd, MODEL_MAPPING, (const char *) spec->root_hash, ROOT_HASH_SIZE,
+                                            flags);
 }
 
 static int open_mapping(const ModelSpec *spec, const DiskOptions *o, const Devices *d, Fault *f) {
@@ -192,16 +197,23 @@ static int open_mapping(const ModelSpec *spec, const DiskOptions *o, const Devic
         return r;
 }
 
-static bool mapping_exists(void) {
+/* 1 or 0, or an error when device mapper does not answer. */
+static int mapping_exists(Fault *f) {
         crypt_status_info status = crypt_status(NULL, MODEL_MAPPING);
 
-        return status == CRYPT_ACTIVE || status == CRYPT_BUSY;
+        if (status == CRYPT_INVALID)
+                return fault_set(f, EOPNOTSUPP, "device mapper", "root, and a kernel with CONFIG_BLK_DEV_DM",
+                                 "no answer from /dev/mapper/control");
+        return status != CRYPT_INACTIVE;
 }
 
 static int close_mapping(Fault *f) {
-        int r = mapping_exists() ? crypt_deactivate(NULL, MODEL_MAPPING) : 0;
+        int r = crypt_deactivate(NULL, MODEL_MAPPING);
 
-        return r < 0 ? fault_set(f, r, "verified device", "one that nothing uses", "%s: %s", MAPPING_PATH, strerror(-r)) : 0;
+        if (r < 0)
+                return fault_set(f, r, "verified device", "one that nothing uses", "%s: %s", MAPPING_PATH,
+                                 strerror(-r));
+        return 0;
 }
 
 static int mount_model(const ModelSpec *spec, const DiskOptions *o, const Devices *d, Fault *f) {
@@ -223,8 +235,12 @@ static int open_locked(const ModelSpec *spec, const DiskOptions *o, Fault *f) {
         _cleanup_(devices_done) Devices d = { .data_fd = -EBADF, .tree_fd = -EBADF };
         int r;
 
-        if (mapping_exists())
-                return fault_set(f, EBUSY, "verified device", "none before this one", "%s is open already", MAPPING_PATH);
+        r = mapping_exists(f);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return fault_set(f, EBUSY, "verified device", "none before this one", "%s, open already",
+                                 MAPPING_PATH);
         r = claim_remove();
         if (r < 0)
                 return fault_set(f, r, "file", "to be removed: " MODEL_CLAIM, "%s", strerror(-r));
@@ -245,6 +261,7 @@ int disk_open(const ModelSpec *spec, const DiskOptions *options, Fault *ret_faul
         DiskOptions o = *options;
         int r;
 
+        crypt_set_log_callback(NULL, ignore_message, NULL);
         o.data_device = o.data_device ?: MODEL_DATA_DEVICE;
         o.tree_device = o.tree_device ?: MODEL_TREE_DEVICE;
         o.mount_point = o.mount_point ?: MODEL_MOUNT_POINT;
@@ -254,15 +271,18 @@ int disk_open(const ModelSpec *spec, const DiskOptions *options, Fault *ret_faul
 
 /* A mount keeps the mapping under it busy, so without a mapping whatever is mounted there is somebody else's. */
 static int close_locked(const char *mount_point, Fault *f) {
-        int r;
+        int exists, r;
 
-        r = mapping_exists() ? erofs_unmount(mount_point, f) : -ENOENT;
+        exists = mapping_exists(f);
+        if (exists < 0)
+                return exists;
+        r = exists ? erofs_unmount(mount_point, f) : 0;
         if (r < 0 && r != -ENOENT)
                 return r;
         r = claim_remove();
         if (r < 0)
                 return fault_set(f, r, "file", "to be removed: " MODEL_CLAIM, "%s", strerror(-r));
-        return close_mapping(f);
+        return exists ? close_mapping(f) : 0;
 }
 
 int disk_close(const DiskOptions *options, Fault *ret_fault) {
@@ -270,6 +290,7 @@ int disk_close(const DiskOptions *options, Fault *ret_fault) {
         _cleanup_free_ char *claimed = NULL;
         int r;
 
+        crypt_set_log_callback(NULL, ignore_message, NULL);
         r = lock_state(&lock_fd, ret_fault);
         if (r < 0)
                 return r;

@@ -8,9 +8,10 @@
 
 typedef struct Download Download;
 
-/* `offsets`: of each file's content in the image behind `image_fd` (borrowed, open for reading and writing). The
- * journal says which pieces are already in it; it is made when it is not there, and what does not fit this listing is
- * thrown away. Nothing is fetched yet. 0, -ENOMEM, or the errno of the journal. */
+/* `offsets`: of each file's content in the image behind `image_fd`, open for reading and writing; they are needed by
+ * this call alone, everything else is borrowed until download_free(). The journal says which pieces are already in the
+ * image; it is made when it is not there, and what does not fit this listing is thrown away. 0 connections: as many as
+ * are good for most. Nothing is fetched yet. 0, -ENOMEM, or the errno of the journal with *ret_fault. */
 int download_new(Hub *hub, const char *name, const char *commit, const HubListing *listing, const uint64_t *offsets,
                  int image_fd, const char *journal_path, unsigned connections, Download **ret, Fault *ret_fault);
 
@@ -18,7 +19,7 @@ int download_new(Hub *hub, const char *name, const char *commit, const HubListin
 Download *download_free(Download *d);
 DEFINE_CLEANUP_FUNC(Download *, download_free)
 
-/* Starts a thread of its own. 0 or a negative errno. */
+/* Starts threads of its own: one for the network, one for the hashes. 0 or a negative errno. */
 int download_start(Download *d);
 
 /* Waits until the first `end` bytes of a file are in the image and returns 0, or the error that stopped the download.
@@ -27,12 +28,15 @@ int download_start(Download *d);
 int download_wait(Download *d, size_t file, uint64_t end);
 
 /* Waits for the end: 0 when every file is whole and its hash is the hub's. With *ret_fault: the errors of
- * hub_resolve(), -ENOSPC and other errnos of writing, -EBADMSG when a file had other bytes than the hub says: its
- * pieces are then forgotten, so that another try fetches them anew. */
+ * hub_resolve(), -ENOSPC and other errnos of writing; -EBADMSG when a file had other bytes than the hub says; -ESTALE
+ * when that may be because of what an earlier run left in the image, so that trying again, at once and from the
+ * start, is worth it. Either way the file's pieces are then forgotten, and another try fetches them anew. What
+ * download_cancel() was told comes without a fault. */
 int download_finish(Download *d, Fault *ret_fault);
 
-/* Makes every waiting call return `error` soon; for Ctrl-C and for errors elsewhere. From any thread. */
+/* Makes every waiting call return `error` soon, unless something else already stopped the download; for Ctrl-C and for
+ * errors elsewhere. From any thread. */
 void download_cancel(Download *d, int error);
 
-/* Bytes that are in the image, those of earlier runs included. From any thread. */
+/* Bytes of the files that are in the image, those of earlier runs included. From any thread. */
 uint64_t download_received(const Download *d);

@@ -74,7 +74,8 @@ static int loop_attach(int backing_fd, LoopDevice *ret) {
         return r;
 }
 
-/* All that the child says, of which the first `size` - 1 bytes are kept: the reason comes before the consequences. */
+/* All that the child says, of which the first `size` - 1 bytes are kept: the reason comes before the consequences.
+ * */
 static void read_output(int fd, char *ret, size_t size) {
         char rest[512];
         size_t n = 0;
@@ -175,13 +176,13 @@ static int mount_failed(int error, const char *mount_point, Fault *f) {
 
         (void) uname(&name);
         if (error == ENODEV || error == EINVAL)
-                return fault_set(f, EOPNOTSUPP, "EROFS mount", KERNEL_NEEDED, "kernel %s, which says: %s", name.release,
-                                 strerror(error));
+                return fault_set(f, EOPNOTSUPP, "EROFS mount", KERNEL_NEEDED, "kernel %s, which says: %s",
+                                 name.release, strerror(error));
         return fault_set(f, error, "EROFS mount", mount_point, "%s", strerror(error));
 }
 
-/* The data comes through a loop device as well: files begin at multiples of 512 bytes, and dm-verity takes no request
- * that is not aligned to its blocks of 4096. The loop device reads whole pages. */
+/* The data comes through a loop device as well: files begin at multiples of 512 bytes, and dm-verity takes no
+ * request that is not aligned to its blocks of 4096. The loop device reads whole pages. */
 int erofs_mount_archive(const char *device, const char *mount_point, Fault *ret_fault) {
         _cleanup_(loop_device_done) LoopDevice index = { .fd = -EBADF }, data = { .fd = -EBADF };
         _cleanup_close_ int index_fd = -EBADF, device_fd = -EBADF;
@@ -199,8 +200,8 @@ int erofs_mount_archive(const char *device, const char *mount_point, Fault *ret_
         if (r >= 0)
                 r = loop_attach(device_fd, &data);
         if (r < 0)
-                return fault_set(ret_fault, r, "loop device", "two, from a kernel with loop devices, 5.8 or newer", "%s",
-                                 strerror(-r));
+                return fault_set(ret_fault, r, "loop device", "two, from a kernel with loop devices, 5.8 or newer",
+                                 "%s", strerror(-r));
         (void) snprintf(options, sizeof(options), "device=%s", data.path);
         if (mount(index.path, mount_point, "erofs", MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, options) < 0)
                 return mount_failed(errno, mount_point, ret_fault);

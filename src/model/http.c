@@ -20,6 +20,7 @@ static const HttpLimits default_limits = {
         .connect_sec = 20,
         .stall_sec = 30,
         .answer_sec = 300,
+        .piece_size = 8 * 1024 * 1024,
 };
 
 DEFINE_CLEANUP_FUNC(CURLU *, curl_url_cleanup)
@@ -77,7 +78,7 @@ int http_source_make(const char *endpoint, HttpSource *ret, Fault *ret_fault) {
         while (length > 0 && endpoint[length - 1] == '/')
                 length--;
         s.endpoint = strndup(endpoint, length);
-        s.easy = s.endpoint ? http_easy_new(&s) : NULL;
+        s.easy = s.endpoint ? http_easy_new() : NULL;
         if (!s.easy) {
                 free(s.endpoint);
                 return -ENOMEM;
@@ -102,7 +103,7 @@ static const char *own_authorities(void) {
         return path && *path ? path : getenv("SSL_CERT_FILE");
 }
 
-CURL *http_easy_new(const HttpSource *source) {
+CURL *http_easy_new(void) {
         CURL *easy = curl_easy_init();
         const char *authorities = own_authorities();
         bool good;
@@ -112,9 +113,7 @@ CURL *http_easy_new(const HttpSource *source) {
         good = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_USERAGENT, "cocoon-model") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long) source->limits.connect_sec) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) source->limits.stall_sec) == CURLE_OK;
+               curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES) == CURLE_OK;
         if (good && authorities && *authorities)
                 good = curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK;
         if (good)
@@ -127,6 +126,8 @@ int http_easy_aim(CURL *easy, const HttpSource *source, const char *url) {
         bool own = source->token && http_same_origin(url, source->endpoint);
 
         if (curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
+            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long) source->limits.connect_sec) != CURLE_OK ||
+            curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long) source->limits.stall_sec) != CURLE_OK ||
             curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, own ? source->token : NULL) != CURLE_OK ||
             curl_easy_setopt(easy, CURLOPT_HTTPAUTH, own ? CURLAUTH_BEARER : CURLAUTH_NONE) != CURLE_OK)
                 return -ENOMEM;
@@ -278,7 +279,8 @@ int64_t http_easy_wait_msec(CURL *easy, const HttpLimits *limits, unsigned attem
         if (base > BACKOFF_MAX_MSEC)
                 base = BACKOFF_MAX_MSEC;
         /* Many who were turned away at once must not come back at once. */
-        (void) getrandom(&random, sizeof(random), GRND_NONBLOCK);
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+                random = (uint32_t) time(NULL);
         base = base / 2 + random % (base / 2 + 1);
         (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &asked);
         if (asked > (curl_off_t) limits->wait_max_sec)

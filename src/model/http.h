@@ -19,6 +19,7 @@ typedef struct HttpLimits {
         unsigned connect_sec;
         unsigned stall_sec;    /* a transfer that is slower than 1 KiB/s for so long is broken off */
         unsigned answer_sec;   /* for all of an answer to http_get() */
+        uint64_t piece_size;   /* of a file; what a download asks for at a time */
 } HttpLimits;
 
 typedef struct HttpSource {
@@ -55,9 +56,9 @@ void http_answer_done(HttpAnswer *answer);
 int http_get(const HttpSource *source, const HttpRequest *request, HttpAnswer *ret, Fault *ret_fault);
 
 /* A handle with everything set that does not depend on the request. NULL when memory is out. */
-CURL *http_easy_new(const HttpSource *source);
+CURL *http_easy_new(void);
 
-/* Where the next request of the handle goes; the token goes with it only to scheme, host and port of the endpoint.
+/* Where the next request of the handle goes, and how long it may take; the token goes with it only to scheme, host and port of the endpoint.
  * 0 or -ENOMEM. */
 int http_easy_aim(CURL *easy, const HttpSource *source, const char *url);
 

@@ -8,8 +8,8 @@
 
 #define JSON_DEPTH      16
 #define JSON_VALUES_MAX 1000000U
-#define PART_MAX        255U                        /* NAME_MAX */
-#define PATH_BYTES_MAX  (size_t) (256U * 1024 * 1024) /* of all paths of a commit */
+#define PART_MAX        255U                  /* NAME_MAX */
+#define PATH_BYTES_MAX  (256U * 1024 * 1024) /* of all paths of a commit */
 #define TOTAL_MAX       (UINT64_C(1) << 50)
 
 static const struct {
@@ -123,14 +123,12 @@ static int parse_content(json_object *o, HubFile *file, Fault *f) {
         return 0;
 }
 
-static int make_room(HubListing *l, Fault *f) {
+static int make_room(HubListing *l) {
         size_t n = l->n_allocated > 0 ? 2 * l->n_allocated : 64;
         HubFile *files;
 
         if (l->n_files < l->n_allocated)
                 return 0;
-        if (n > 2 * HUB_FILES_MAX)
-                n = HUB_FILES_MAX;
         files = reallocarray(l->files, n, sizeof(*files));
         if (!files)
                 return -ENOMEM;
@@ -155,7 +153,7 @@ static int add_entry(HubListing *l, json_object *o, Fault *f) {
                 return refuse(f, "files and directories alone", path);
         if (l->n_files >= HUB_FILES_MAX || strlen(path) > PATH_BYTES_MAX - l->n_path_bytes)
                 return fault_set(f, EBADMSG, "hub: listing", "at most a million files, with 256 MiB of paths", "more");
-        r = make_room(l, f);
+        r = make_room(l);
         if (r < 0)
                 return r;
         file.path = strdup(path);

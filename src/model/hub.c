@@ -108,9 +108,13 @@ int hub_new(Hub **ret, Fault *ret_fault) {
 
         if (is_offline())
                 return fault_set(ret_fault, ENETDOWN, "hub", "a network to use", "HF_HUB_OFFLINE, which asks for none");
-        hub = calloc(1, sizeof(*hub));
-        if (!hub || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return -ENOMEM;
+        hub = calloc(1, sizeof(*hub));
+        if (!hub) {
+                curl_global_cleanup();
+                return -ENOMEM;
+        }
         r = http_source_make(get_variable("HF_ENDPOINT") ?: DEFAULT_ENDPOINT, &hub->http, ret_fault);
         if (r >= 0)
                 r = read_token(&hub->http.token, ret_fault);

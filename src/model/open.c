@@ -86,7 +86,8 @@ static int take_option(OpenOptions *o, int option, const char *argument) {
 }
 
 /* 1 when there is nothing more to do. */
-static int parse_options(int argc, char *argv[], const struct option *options, const char *help, OpenOptions *ret) {
+static int parse_options(int argc, char *argv[], const struct option *options, const char *help,
+                         OpenOptions *ret) {
         int option, r;
 
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -113,7 +114,7 @@ static int parse_open_options(int argc, char *argv[], OpenOptions *ret) {
         }
         ret->spec = argv[optind];
         if (!!ret->spec + !!ret->root_hash + !!ret->runtime_vars > 1) {
-                log_error("open: expected one of NAME@COMMIT:ROOTHASH, --root-hash and --runtime-vars, found several.");
+                log_error("open: expected NAME@COMMIT:ROOTHASH or --root-hash or --runtime-vars, found several.");
                 return -EINVAL;
         }
         return 0;

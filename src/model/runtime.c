@@ -17,9 +17,9 @@ static const struct {
         const char *expected;
         size_t max;
 } variables[_VAR_MAX] = {
-        [VAR_NAME]      = { "MODEL_NAME",        "NAME or OWNER/NAME",           sizeof(((ModelSpec *) NULL)->name) - 1 },
-        [VAR_COMMIT]    = { "MODEL_COMMIT",      "a commit id, 40 lower-case hexadecimal digits", MODEL_COMMIT_MAX },
-        [VAR_ROOT_HASH] = { "MODEL_VERITY_HASH", "64 hexadecimal digits",        2 * ROOT_HASH_SIZE },
+        [VAR_NAME]      = { "MODEL_NAME",        "NAME or OWNER/NAME",                    2 * MODEL_NAME_MAX + 1 },
+        [VAR_COMMIT]    = { "MODEL_COMMIT",      "40 lower-case hexadecimal digits",      MODEL_COMMIT_MAX       },
+        [VAR_ROOT_HASH] = { "MODEL_VERITY_HASH", "64 hexadecimal digits",                 2 * ROOT_HASH_SIZE     },
 };
 
 /* A piece of the text, not NUL terminated. */
@@ -28,8 +28,8 @@ typedef struct Span {
         size_t size;
 } Span;
 
-/* Keys are not held to a shell's names, as no shell reads them here; a blank or control character in one is a sign of
- * another format. */
+/* Keys are not held to a shell's names, as no shell reads them here; a blank or control character in one is a sign
+ * of another format. */
 static bool is_key(Span key) {
         for (size_t i = 0; i < key.size; i++)
                 if (key.data[i] <= ' ' || key.data[i] > '~')
@@ -83,8 +83,8 @@ static int find_variables(const char *text, size_t size, Span found[static _VAR_
         return 0;
 }
 
-/* Through the specification's own parser, so that a name means the same here as everywhere. A separator inside a value
- * cannot move the borders: what comes out must be what went in. */
+/* Through the specification's own parser, so that a name means the same here as everywhere. A separator inside a
+ * value cannot move the borders: what comes out must be what went in. */
 static int parse_found(const Span found[static _VAR_MAX], ModelSpec *ret, Fault *f) {
         char text[sizeof(ret->name) + sizeof(ret->commit) + 2 * ROOT_HASH_SIZE + 3];
         ModelSpec spec;
