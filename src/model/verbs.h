@@ -12,3 +12,5 @@ typedef enum ModelStatus {
 int verb_build(int argc, char *argv[]);
 int verb_verify(int argc, char *argv[]);
 int verb_inspect(int argc, char *argv[]);
+int verb_open(int argc, char *argv[]);
+int verb_close(int argc, char *argv[]);

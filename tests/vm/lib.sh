@@ -12,7 +12,7 @@
 # COCOON_VM_CACHE      where disk and kernels are kept [build/vm]
 # COCOON_VM_TIMEOUT    seconds that a guest may run [900]
 
-VM_RELEASE=trixie
+export VM_RELEASE=trixie
 VM_PACKAGES=(
         systemd systemd-sysv udev dbus kmod initramfs-tools zstd cryptsetup-bin dmsetup erofs-utils
         libcryptsetup12 libcurl4t64 libjson-c5 libssl3t64 libsystemd0 linux-image-cloud-amd64
@@ -65,7 +65,7 @@ vm_make_tree() {
         vm_service >"$dir/payload.service"
         printf '[Install]\nWantedBy=multi-user.target\n' >>"$dir/payload.service"
         vm_customize >"$dir/customize"
-        VM_RELEASE=$VM_RELEASE mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
+        mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
                 --essential-hook="copy-in $dir/payload.service /etc/systemd/system" \
                 --customize-hook="sh $dir/customize \"\$1\"" "$VM_RELEASE" "$dir/tree" \
                 "deb $mirror $VM_RELEASE main" "deb $mirror $VM_RELEASE-backports main" >"$dir/log" 2>&1
@@ -78,7 +78,8 @@ vm_prepare() {
         for tool in mmdebstrap qemu-system-x86_64 mke2fs; do
                 command -v "$tool" >/dev/null || vm_skip "$tool is not installed"
         done
-        key=$( (declare -f vm_service vm_customize vm_make_tree; echo "${VM_PACKAGES[*]}") | sha256sum | cut -c 1-16)
+        key=$({ declare -f vm_service vm_customize vm_make_tree; echo "${VM_PACKAGES[*]}"; } | sha256sum)
+        key=${key:0:16}
         VM=$cache/$VM_RELEASE-$key
         if [[ -d $VM ]]; then
                 return
@@ -94,7 +95,7 @@ vm_prepare() {
         for kernel in "$dir"/tree/boot/vmlinuz-*; do
                 mv "$kernel" "$dir/tree/boot/initrd.img-${kernel##*/vmlinuz-}" "$dir"
         done
-        mke2fs -q -t ext4 -L cocoon-root -d "$dir/tree" "$dir/root.img" 2g
+        mke2fs -q -t ext4 -L cocoon-root -d "$dir/tree" "$dir/root.img" 2g >/dev/null
         rm -rf "$dir/tree"
         mv "$dir" "$VM" 2>/dev/null || rm -rf "$dir"
 }
@@ -104,8 +105,8 @@ vm_accelerator() {
         local kernel
 
         kernel=$(find "$VM" -name 'vmlinuz-*' | head -n 1)
-        if timeout 15 qemu-system-x86_64 -accel kvm -cpu max -m 256 -nographic -no-reboot -nic none -kernel "$kernel" \
-                -append "console=ttyS0 panic=-1" </dev/null 2>&1 | grep -q 'Linux version'; then
+        if timeout 15 qemu-system-x86_64 -accel kvm -cpu max -m 256 -nographic -no-reboot -nic none \
+                -kernel "$kernel" -append "console=ttyS0 panic=-1" </dev/null 2>&1 | grep -q 'Linux version'; then
                 echo kvm
         else
                 echo tcg,thread=multi
@@ -117,7 +118,7 @@ vm_boot() {
 
         shift 3
         : "${VM_ACCELERATOR:=$(vm_accelerator)}"
-        mke2fs -q -t ext4 -d "$payload" "$output/payload.img" 64m
+        mke2fs -q -t ext4 -d "$payload" "$output/payload.img" 64m >/dev/null
         timeout "${COCOON_VM_TIMEOUT:-900}" qemu-system-x86_64 -accel "$VM_ACCELERATOR" -cpu max -m 1024 -smp 2 \
                 -machine q35 -display none -monitor none -nic none -no-reboot -serial "file:$output/console" \
                 -kernel "$VM/vmlinuz-$kernel" -initrd "$VM/initrd.img-$kernel" \
