@@ -214,8 +214,12 @@ static const char *get_message(CURL *easy, const HttpSource *source) {
 }
 
 static int refuse(CURL *easy, long status, const HttpSource *source, const HttpRequest *request, Fault *f) {
-        const char *code = http_easy_header(easy, "X-Error-Code"), *message = get_message(easy, source), *found;
+        const char *code = http_easy_header(easy, "X-Error-Code"), *message = get_message(easy, source), *found, *url;
 
+        if (status < 500 && status != 429 && curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK &&
+            !http_same_origin(url, source->endpoint))
+                return fault_set(f, EIO, request->what, "HTTP status 200", "%s: %ld from where the hub redirects to",
+                                 request->subject, status);
         for (size_t i = 0; i < ELEMENTSOF(refusals); i++) {
                 if ((refusals[i].status && refusals[i].status != status) ||
                     (refusals[i].code && (!code || strcmp(refusals[i].code, code) != 0)))

@@ -196,20 +196,32 @@ int hub_resolve(Hub *hub, const char *name, const char *revision, char ret_commi
         return 0;
 }
 
+/* Whether pages have begun to come again. `mark` is one that was there; it moves on at every power of two, so that it
+ * is on the circle sooner or later. */
+static int check_circle(const char *url, unsigned page, char **mark, const char *subject, Fault *f) {
+        if (page >= PAGES_MAX || (*mark && strcmp(*mark, url) == 0))
+                return fault_set(f, EBADMSG, "hub: listing", "an end of its pages", "%s: none after %u", subject, page);
+        if ((page & (page - 1)) != 0)
+                return 0;
+        free(*mark);
+        *mark = strdup(url);
+        return *mark ? 0 : -ENOMEM;
+}
+
 int hub_list(Hub *hub, const char *name, const char *commit, HubListing *ret, Fault *ret_fault) {
-        _cleanup_free_ char *url = api_url(hub, name, "tree", commit, "?recursive=true"), *subject = NULL;
+        _cleanup_free_ char *url = api_url(hub, name, "tree", commit, "?recursive=true"), *subject = NULL, *mark = NULL;
         _cleanup_(hub_listing_done) HubListing listing = {};
         int r;
 
         if (!url || asprintf(&subject, "%s@%s", name, commit) < 0)
                 return -ENOMEM;
-        for (unsigned pages = 0; url; pages++) {
+        for (unsigned page = 1; url; page++) {
                 HttpRequest request = { .what = "hub: listing", .subject = subject, .url = url, .limit = ANSWER_MAX };
                 _cleanup_(http_answer_done) HttpAnswer answer = {};
 
-                if (pages >= PAGES_MAX)
-                        return fault_set(ret_fault, EBADMSG, "hub: listing", "an end of its pages", "%u of them", pages);
-                r = http_get(&hub->http, &request, &answer, ret_fault);
+                r = check_circle(url, page, &mark, subject, ret_fault);
+                if (r >= 0)
+                        r = http_get(&hub->http, &request, &answer, ret_fault);
                 if (r >= 0)
                         r = hub_parse_page(answer.text, answer.size, &listing, ret_fault);
                 if (r < 0)

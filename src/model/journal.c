@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
-#include "basic/io.h"
+#include "model/decimal.h"
 
 #define HEADER    "cocoon-download 1 "
 #define LINE_SIZE 128U
@@ -35,25 +35,10 @@ typedef struct Reader {
         Survey survey;
 } Reader;
 
-static bool parse_number(const char **text, char end, uint64_t *ret) {
-        uint64_t value = 0;
-        const char *p = *text;
-
-        for (; *p >= '0' && *p <= '9'; p++)
-                if (__builtin_mul_overflow(value, 10, &value) ||
-                    __builtin_add_overflow(value, (uint64_t) (*p - '0'), &value))
-                        return false;
-        if (p == *text || *p != end)
-                return false;
-        *text = p + 1;
-        *ret = value;
-        return true;
-}
-
 static bool read_piece(Reader *r, const char *text, uint64_t at) {
         uint64_t number;
 
-        if (!parse_number(&text, '\n', &number))
+        if (!decimal_take(&text, '\n', &number))
                 return false;
         if (r->pieces && number < pieces_count(r->pieces))
                 pieces_remember(r->pieces, number);
@@ -63,7 +48,7 @@ static bool read_piece(Reader *r, const char *text, uint64_t at) {
 static bool read_forget(Reader *r, const char *text, uint64_t at) {
         uint64_t first, n;
 
-        if (!parse_number(&text, ' ', &first) || !parse_number(&text, '\n', &n))
+        if (!decimal_take(&text, ' ', &first) || !decimal_take(&text, '\n', &n))
                 return false;
         for (uint64_t i = 0; r->pieces && i < n && first < pieces_count(r->pieces) - i; i++)
                 pieces_forget(r->pieces, first + i);
@@ -81,7 +66,7 @@ static bool read_boot(Reader *r, const char *text, uint64_t at) {
 static bool read_synced(Reader *r, const char *text, uint64_t at) {
         uint64_t end;
 
-        if (!parse_number(&text, '\n', &end) || end > at)
+        if (!decimal_take(&text, '\n', &end) || end > at)
                 return false;
         if (end > r->survey.synced)
                 r->survey.synced = end;

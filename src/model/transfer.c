@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "basic/io.h"
+#include "model/decimal.h"
 #include "model/http.h"
 
 #define BUFFER_SIZE    (256L * 1024)
@@ -111,19 +112,19 @@ static int refuse(Transfer *t, const char *expected, const char *found) {
         return t->error;
 }
 
-/* RFC 9110, 14.4: "bytes FIRST-LAST/SIZE", of which this client needs the first and the size ("*": not told). */
+/* RFC 9110, 14.4: "bytes FIRST-LAST/SIZE", with "*" for a size that is not told. */
 static int check_range(Transfer *t, uint64_t wanted) {
         const char *range = http_easy_header(t->easy, "Content-Range");
-        uint64_t first, last, size;
-        char star;
+        uint64_t first, last, size = file_of(t)->size;
 
-        if (!range)
+        if (!range || strncmp(range, "bytes ", 6) != 0)
                 return refuse(t, "Content-Range with status 206", "none");
-        if (sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first, &last, &size) == 3) {
-                if (size != file_of(t)->size)
-                        return refuse(t, "the size that is listed", "another one");
-        } else if (sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%c", &first, &last, &star) != 3 || star != '*')
+        range += 6;
+        if (!decimal_take(&range, '-', &first) || !decimal_take(&range, '/', &last) ||
+            (strcmp(range, "*") != 0 && !decimal_take(&range, 0, &size)))
                 return refuse(t, "Content-Range with status 206", "something that is none");
+        if (size != file_of(t)->size)
+                return refuse(t, "the size that is listed", "another one");
         if (first != wanted)
                 return refuse(t, "the range that was asked for", "another one");
         t->position = first;
@@ -324,6 +325,10 @@ static int judge(Transfer *t, CURLcode result) {
         if (r != 0)
                 return r < 0 ? r : begin(t);
         r = http_easy_judge(t->easy, result, t->all->http, &request, &t->fault);
+        if (r >= 0 && t->since_retry > 0) {
+                t->since_retry = 0; /* a server may send less than it is asked for (RFC 9110, 15.3.7) */
+                return begin(t);
+        }
         if (r >= 0)
                 return retry(t, fault_set(&t->fault, EIO, "hub: file", "all of its bytes", "%s: fewer", file_of(t)->path));
         return may_pass(t, result) ? retry(t, r) : r;

@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,evidence,json,ocsp,policy,rim,spdm,spec,verity}
+mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,evidence,hub,json,ocsp,policy,rim,runtime,spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {
@@ -103,6 +103,20 @@ for blocks, tree in (2, 1), (129, 3):
     add("verity", struct.pack("<Q", blocks * 4096) + superblock.ljust(4096, b"\0") + bytes(4096 * tree))
 for text in "a", "a/b", "Owner/Name-1.0_x@" + "0" * 40, "a@main", "a/b@" + "f" * 40 + ":" + "0" * 64, "a--b@local.tar":
     add("spec", text.encode())
+
+variables = ["MODEL_NAME=a/b", "MODEL_COMMIT=" + "0" * 40, "MODEL_VERITY_HASH=" + "0" * 64]
+for lines in variables, variables[::-1] + ["", "HF_TOKEN=x"], variables[:2], variables + variables[:1], variables + ["x"]:
+    add("runtime", "\n".join(lines).encode())
+
+sha1, sha256 = "0123456789" * 4, "00112233445566778899aabbccddeeff" * 2
+plain = [{"type": "file", "oid": sha1, "size": 3, "path": p} for p in ("README.md", "a/b", "a-b", ".cache/c", "\u00e4/e")]
+large = {"type": "file", "oid": sha1, "size": 1 << 33, "path": "m.bin", "lfs": {"oid": sha256, "size": 1 << 33, "pointerSize": 134}}
+folder = {"type": "directory", "oid": sha1, "size": 0, "path": "a"}
+hostile = [dict(plain[0], path=p) for p in ("../a", "/a", "a//b", "a/..", "", "a\nb", "n" * 256, "README.md/a", "README.md")]
+for pages in [plain], [plain[:2], [large, folder]], [[]], *([plain, [entry]] for entry in hostile):
+    add("hub", b"\0" + b"\0".join(json.dumps(page).encode() for page in pages))
+add("hub", b"\1" + json.dumps({"sha": sha1, "siblings": [{"rfilename": "README.md"}]}).encode())
+add("hub", b"\1" + json.dumps({"sha": "main"}).encode())
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())

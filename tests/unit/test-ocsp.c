@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include <sys/stat.h>
-
 #include "basic/io.h"
 #include "trial.h"
 #include "sim/must.h"
@@ -56,17 +54,17 @@ static void test_digests_and_responders(void) {
 
                 spec.digest = digests[i];
                 spec.nonce = true;
-                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
                 spec.responder = SIM_RESPONDER_ISSUER;
-                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
         }
 }
 
 /* Every certificate must be answered for; without the answer nothing is wrong, but nothing is accepted. */
 static void test_each_answer_is_needed(void) {
-        char dir[96], name[64], path[192];
+        char name[64], path[256];
         _cleanup_(trial_freep) Trial *s = answered_trial();
 
         for (unsigned level = 0; level < 4; level++)
@@ -77,10 +75,10 @@ static void test_each_answer_is_needed(void) {
                                 continue;
                         spec = rim ? sim_ocsp_rim(s->devices[0], level) : sim_ocsp_device(s->devices[0], level);
                         sim_ocsp_file_name(&spec, name);
-                        (void) snprintf(path, sizeof(path), "%s/%s", dir, name);
+                        (void) snprintf(path, sizeof(path), "%s/%s", s->answers, name);
                         CHECK_EQ(unlink(path), 0);
                         CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
-                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 }
         CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
 }
@@ -90,17 +88,15 @@ static void hole_4_answers_are_tied_to_the_certificate(void) {
         static const SimModel two[] = { SIM_MODEL_HOPPER, SIM_MODEL_HOPPER, _SIM_MODEL_INVALID };
         _cleanup_(trial_freep) Trial *s = trial_new(two);
         SimOcspSpec spec;
-        char dir[96];
 
-        (void) snprintf(dir, sizeof(dir), "%s/ocsp", s->dir);
-        MUST(mkdir(dir, 0700) == 0);
-        MUST(sim_ocsp_write_all(s->pki, s->devices, 1, dir) >= 0);
-        s->ocsp_dir = dir;
+        s->n_devices = 1;
+        trial_answer_all(s);
+        s->n_devices = 2;
         CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
         CHECK_EQ(trial_check(s, 0, CHECK_CHAIN_OCSP)->state, CHECK_PASSED);
         CHECK_EQ(trial_check(s, 1, CHECK_CHAIN_OCSP)->state, CHECK_MISSING);
         spec = sim_ocsp_device(s->devices[1], 1);
-        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+        CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
         CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
 }
 
@@ -114,7 +110,7 @@ static void hole_4_only_the_issuers_responder_may_answer(void) {
                         SimOcspSpec spec = sim_ocsp_device(s->devices[0], level);
 
                         spec.responder = wrong[i];
-                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                        CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                         CHECK_EQ(trial_judge(s), EXIT_REFUSED);
                         CHECK_EQ(trial_check(s, 0, CHECK_CHAIN_OCSP)->state, CHECK_FAILED);
                 }
@@ -132,7 +128,7 @@ static void test_revoked_refuses_with_its_reason(void) {
 
                 spec.status = SIM_OCSP_REVOKED;
                 spec.reason = reasons[i];
-                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 CHECK_EQ(trial_judge(s), EXIT_REFUSED);
                 CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-status"), "revoked");
                 CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-ocsp-status"), "revoked");
@@ -152,7 +148,7 @@ static void hole_5_hold_is_revoked_for_devices(void) {
 
                 spec.status = SIM_OCSP_REVOKED;
                 spec.reason = "certificateHold";
-                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 CHECK_EQ(trial_judge(s), EXIT_REFUSED);
                 no = trial_false_claims(s, 0);
                 CHECK_STR(no, REPORT_CHAIN);
@@ -166,7 +162,7 @@ static void test_unknown_refuses(void) {
         SimOcspSpec spec = sim_ocsp_rim(s->devices[0], 1);
 
         spec.status = SIM_OCSP_UNKNOWN;
-        CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+        CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
         CHECK_EQ(trial_judge(s), EXIT_REFUSED);
         CHECK_STR(chain_claim(s, DRIVER_CHAIN, "x-nvidia-cert-ocsp-status"), "unknown");
 }
@@ -187,13 +183,13 @@ static void hole_11_answers_have_their_time(void) {
 
 /* A revoked answer is not hidden by a good one beside it, and a good one is not spoiled by a forged one. */
 static void test_the_worst_valid_answer_counts(void) {
-        char dir[96], path[192];
+        char path[256];
         _cleanup_(trial_freep) Trial *s = answered_trial();
         SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
         uint8_t *der;
         size_t size;
 
-        (void) snprintf(path, sizeof(path), "%s/extra.der", dir);
+        (void) snprintf(path, sizeof(path), "%s/extra.der", s->answers);
         spec.responder = SIM_RESPONDER_STRANGER;
         spec.status = SIM_OCSP_REVOKED;
         MUST(sim_ocsp_answer(s->pki, &spec, &der, &size) >= 0);
@@ -216,7 +212,7 @@ static void replace_answer(Trial *s, const SimOcspComposition *c) {
         size_t size;
 
         sim_ocsp_file_name(&spec, name);
-        (void) snprintf(path, sizeof(path), "%s/%s", s->ocsp_dir, name);
+        (void) snprintf(path, sizeof(path), "%s/%s", s->answers, name);
         sim_ocsp_compose(s->pki, c, &der, &size);
         MUST(write_file_atomic(path, der, size, 0600) >= 0);
 }
@@ -288,18 +284,18 @@ static void test_wrong_outweighs_missing(void) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                char dir[96], name[64], path[192];
+                char name[64], path[256];
                 _cleanup_(trial_freep) Trial *s = answered_trial();
                 SimOcspSpec spec = sim_ocsp_device(s->devices[0], 1);
                 _cleanup_free_ char *failed = NULL;
 
                 sim_ocsp_file_name(&spec, name);
-                (void) snprintf(path, sizeof(path), "%s/%s", dir, name);
+                (void) snprintf(path, sizeof(path), "%s/%s", s->answers, name);
                 CHECK_EQ(unlink(path), 0);
                 CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
                 spec = (cases[i].rim ? sim_ocsp_rim : sim_ocsp_device)(s->devices[0], cases[i].level);
                 spec.status = cases[i].status;
-                CHECK_EQ(sim_ocsp_write(s->pki, &spec, dir), 0);
+                CHECK_EQ(sim_ocsp_write(s->pki, &spec, s->answers), 0);
                 CHECK_EQ(trial_judge(s), EXIT_REFUSED);
                 failed = trial_failed_checks(s, 0);
                 CHECK_STR(failed, cases[i].check);

@@ -45,7 +45,7 @@ static Stage judge_text(const char *xml, size_t size, Fault *fault) {
                 return STAGE_PARSE;
         if (rim_check_schema(rim, fault) < 0)
                 return STAGE_SCHEMA;
-        if (rim_read_chain(rim, &chain, fault) < 0)
+        if (rim_read_chain(rim, &chain, fault) < 0 || chain.n_certs == 0)
                 return STAGE_CHAIN;
         if (rim_check_signature(rim, chain.certs[0], fault) < 0)
                 return STAGE_SIGNATURE;
@@ -180,6 +180,174 @@ static void test_tampered(void) {
         check_edits(edits, ELEMENTSOF(edits));
 }
 
+#define ZERO_HASH                                          \
+        "000000000000000000000000000000000000000000000000" \
+        "000000000000000000000000000000000000000000000000"
+#define OTHER_NS "xmlns:o=\"urn:other\""
+
+/* What the schema is there to refuse. (The signature is broken as well, but its turn never comes.) */
+static void test_schema(void) {
+        static const Edit edits[] = {
+                /* attributes of the root */
+                { " corpus=\"false\"", " corpus=\"true\"", STAGE_SCHEMA },
+                { " patch=\"false\"", " patch=\"true\"", STAGE_SCHEMA },
+                { " supplemental=\"false\"", " supplemental=\"true\"", STAGE_SCHEMA },
+                { " supplemental=\"false\"", " supplemental=\"\"", STAGE_SCHEMA },
+                { " name=\"GH100\" patch", " patch", STAGE_SCHEMA },
+                { " name=\"GH100\" patch", " name=\"\" patch", STAGE_SCHEMA },
+                { " version=\"1.0\"", "", STAGE_SCHEMA },
+                { " tagVersion=\"0\"", "", STAGE_SCHEMA },
+                /* sections, their order and attributes */
+                { "<ns0:Entity ", "<ns0:Link ", STAGE_SCHEMA },
+                { "<ns0:Entity ", "<o:Entity " OTHER_NS " ", STAGE_SCHEMA },
+                { "<ns0:Entity ", "<ns0:Entity name=\"a\" role=\"b\"/><ns0:Entity ", STAGE_SCHEMA },
+                { "<ns0:Entity ", "text<ns0:Entity ", STAGE_SCHEMA },
+                { "<ns0:Meta ", "<ns0:Payload/><ns0:Meta ", STAGE_SCHEMA },
+                { " name=\"NVIDIA Corporation\" role", " role", STAGE_SCHEMA },
+                { " name=\"NVIDIA Corporation\" role", " name=\"\" role", STAGE_SCHEMA },
+                { " role=\"softwareCreator tagCreator\"", "", STAGE_SCHEMA },
+                { " role=\"softwareCreator tagCreator\"", " role=\"\"", STAGE_SCHEMA },
+                { "ns1:FirmwareManufacturerId=", "ns1:FirmwareManufacturer2=", STAGE_SCHEMA },
+                { "ns1:FirmwareManufacturerId=", "FirmwareManufacturerId=", STAGE_SCHEMA },
+                { " ns1:FirmwareManufacturerId=\"5703\"/>", " ns1:FirmwareManufacturerId=\"5703\"><ns0:Link/></ns0:Meta>",
+                  STAGE_SCHEMA },
+                /* the payload */
+                { "</ns0:Payload>", "<ns0:Directory/></ns0:Payload>", STAGE_SCHEMA },
+                { "</ns0:Payload>", "<ns0:Payload/></ns0:Payload>", STAGE_SCHEMA },
+                { "</ns0:Payload>", "text</ns0:Payload>", STAGE_SCHEMA },
+                { "<ns0:Resource ", "<o:Resource " OTHER_NS " ", STAGE_SCHEMA },
+                { "<ns0:Resource ", "<Resource xmlns=\"\" ", STAGE_SCHEMA },
+                { "size=\"48\"/>", "size=\"48\">x</ns0:Resource>", STAGE_SCHEMA },
+                { "size=\"48\"/>", "size=\"48\"> </ns0:Resource>", STAGE_SCHEMA },
+                { "size=\"48\"/>", "size=\"48\"><ns0:Resource/></ns0:Resource>", STAGE_SCHEMA },
+                /* a record */
+                { "alternatives=\"1\"", "alternatives=\"1\" ns2:Hash1=\"" ZERO_HASH "\"", STAGE_SCHEMA },
+                { "alternatives=\"1\"", "alternatives=\"1\" ns2:Hash7=\"" ZERO_HASH "\"", STAGE_SCHEMA },
+                { "alternatives=\"1\"", "alternatives=\"1\" ns2:Other=\"" ZERO_HASH "\"", STAGE_SCHEMA },
+                { "alternatives=\"1\"", "", STAGE_SCHEMA },
+                { "alternatives=\"1\"", "alternatives=\"0\"", STAGE_SCHEMA },
+                { "alternatives=\"1\"", "alternatives=\"17\"", STAGE_SCHEMA },
+                { "ns2:Hash0=\"", "ns2:Hash1=\"", STAGE_SCHEMA },
+                { "ns2:Hash0=\"", "Hash0=\"", STAGE_SCHEMA },
+                { "ns2:Hash0=\"0", "ns2:Hash0=\"", STAGE_SCHEMA },
+                { "ns2:Hash0=\"0", "ns2:Hash0=\"g", STAGE_SCHEMA },
+                { "ns2:Hash0=\"0", "ns2:Hash0=\"00", STAGE_SCHEMA },
+                { " size=\"48\"", "", STAGE_SCHEMA },
+                { " type=\"Measurement\"", "", STAGE_SCHEMA },
+                { "index=\"0\"", "", STAGE_SCHEMA },
+                { "index=\"0\"", "index=\"-0\"", STAGE_SCHEMA },
+                { "index=\"0\"", "index=\"4294967296\"", STAGE_SCHEMA },
+                /* a minimum; one for the entry of type 65535 is the last */
+                { "index=\"4133\"", "index=\"69631\"", STAGE_SIGNATURE },
+                { "index=\"4133\"", "index=\"69632\"", STAGE_SCHEMA },
+                { " ns3:minSvn=", " ns2:Hash0=\"" ZERO_HASH "\" ns3:minSvn=", STAGE_SCHEMA },
+                { " name=\"FSP_MICROCODE_SVN\"", "", STAGE_SCHEMA },
+                { " name=\"FSP_MICROCODE_SVN\"", " name=\"\"", STAGE_SCHEMA },
+                { " ns3:minSvn=\"2\"", "", STAGE_SCHEMA },
+                { " ns3:minSvn=\"2\"", " minSvn=\"2\"", STAGE_SCHEMA },
+                { " ns3:minSvn=\"2\"", " ns3:minSvn=\"\"", STAGE_SCHEMA },
+                { " ns3:minSvn=\"2\"", " ns3:minSvn=\"0x2\"", STAGE_SCHEMA },
+                { " ns3:minSvn=\"2\"", " ns3:minSvn=\"65535\"", STAGE_SIGNATURE },
+                { " ns3:minSvn=\"2\"", " ns3:minSvn=\"65536\"", STAGE_SCHEMA },
+                { " ns3:includeInResult=\"True\"", "", STAGE_SIGNATURE },
+                { " ns3:includeInResult=\"True\"", " ns3:includeInResult=\"yes\"", STAGE_SCHEMA },
+                { "index=\"4133\" active=\"True\"", "index=\"4133\"", STAGE_SCHEMA },
+        };
+
+        check_edits(edits, ELEMENTSOF(edits));
+}
+
+/* Minimums alone are no golden values. */
+static void test_minimums_alone(void) {
+        _cleanup_(fixture_done) Fixture f = fixture();
+        Fault fault;
+
+        f.rim->records[0] = *sim_rim_find(f.rim, 4096 + 37);
+        f.rim->n_records = 1;
+        CHECK_EQ(judge(f.rim, &fault), STAGE_SCHEMA);
+}
+
+/* The same opaque entry twice, and two that differ. */
+static void test_repeated_minimum(void) {
+        _cleanup_(fixture_done) Fixture f = fixture();
+        SimRimRecord *second = sim_rim_append(f.rim, 0);
+        Fault fault;
+
+        *second = *sim_rim_find(f.rim, 4096 + 37);
+        CHECK_EQ(judge(f.rim, &fault), STAGE_SCHEMA);
+        second->index++;
+        (void) snprintf(second->name, sizeof(second->name), "OTHER_SVN");
+        CHECK_EQ(judge(f.rim, &fault), STAGE_NONE);
+}
+
+/* Not one element of a signature may have an attribute more than it must. */
+static void test_attributes_in_the_signature(void) {
+        static const char *const attributes[] = { " x=\"y\"", " Id=\"y\"", " xml:lang=\"en\"" };
+        _cleanup_(fixture_done) Fixture f = fixture();
+        _cleanup_free_ char *good = sim_rim_xml(f.rim);
+        size_t n = 0;
+
+        for (const char *at = strstr(good, "<ds:"); at; at = strstr(at + 1, "<ds:"), n++)
+                for (size_t i = 0; i < ELEMENTSOF(attributes); i++) {
+                        size_t head = (size_t) (at - good) + strcspn(at, " />");
+                        _cleanup_bytes_ SimBytes xml = {};
+                        Fault fault;
+
+                        sim_bytes_put(&xml, good, head);
+                        sim_bytes_put(&xml, attributes[i], strlen(attributes[i]));
+                        sim_bytes_put(&xml, good + head, strlen(good + head));
+                        CHECK_EQ(judge_text((const char *) xml.data, xml.size, &fault), STAGE_CHAIN);
+                }
+        CHECK_EQ(n, 17); /* with four certificates */
+}
+
+/* The good document with all between two texts replaced. */
+static Stage judge_without(const char *good, const char *from, const char *to, const char *instead) {
+        const char *start = strstr(good, from), *end = strstr(good, to);
+        _cleanup_bytes_ SimBytes xml = {};
+        Fault fault;
+
+        sim_bytes_put(&xml, good, (size_t) (start - good));
+        sim_bytes_put(&xml, instead, strlen(instead));
+        sim_bytes_put(&xml, end, strlen(end));
+        return judge_text((const char *) xml.data, xml.size, &fault);
+}
+
+static void test_key_info(void) {
+        static const char *const instead[] = {
+                "",
+                "<ds:KeyInfo></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:X509Data></ds:X509Data></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:X509Data><ds:X509Certificate></ds:X509Certificate></ds:X509Data></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>AAAA</ds:X509Certificate></ds:X509Data></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:X509Data><ds:X509SKI>AAAA</ds:X509SKI></ds:X509Data></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:KeyName>AAAA</ds:KeyName></ds:KeyInfo>",
+                "<ds:KeyInfo><ds:RetrievalMethod URI=\"\"/></ds:KeyInfo>",
+        };
+        _cleanup_(fixture_done) Fixture f = fixture();
+        _cleanup_free_ char *good = sim_rim_xml(f.rim);
+
+        for (size_t i = 0; i < ELEMENTSOF(instead); i++)
+                CHECK_EQ(judge_without(good, "<ds:KeyInfo>", "</ds:Signature>", instead[i]), STAGE_CHAIN);
+        CHECK_EQ(judge_without(good, "</ds:X509Data>", "</ds:KeyInfo>", "</ds:X509Data><ds:X509Data></ds:X509Data>"),
+                 STAGE_CHAIN);
+        CHECK_EQ(judge_without(good, "<ds:SignatureValue>", "<ds:KeyInfo>", ""), STAGE_CHAIN);
+        CHECK_EQ(judge_without(good, "<ds:SignedInfo>", "<ds:SignatureValue>", ""), STAGE_CHAIN);
+}
+
+/* White space behind the document is no part of it, but of the file. */
+static void test_size_of_the_file(void) {
+        _cleanup_(fixture_done) Fixture f = fixture();
+        _cleanup_free_ char *good = sim_rim_xml(f.rim), *padded = malloc(RIM_FILE_MAX + 1);
+        Fault fault;
+
+        memset(padded, '\n', RIM_FILE_MAX + 1);
+        memcpy(padded, good, strlen(good));
+        CHECK_EQ(judge_text(padded, RIM_FILE_MAX, &fault), STAGE_NONE);
+        CHECK_EQ(judge_text(padded, RIM_FILE_MAX + 1, &fault), STAGE_PARSE);
+        CHECK_STR(fault.expected, "1 byte to 256 KiB");
+}
+
 static const char bomb[] =
         "<!DOCTYPE b [<!ENTITY a \"aaaaaaaaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">"
         "<!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\"><!ENTITY d \"&c;&c;&c;&c;&c;&c;&c;&c;\">"
@@ -232,6 +400,12 @@ static const Test tests[] = {
         { "what a RIM says is read",                test_content                    },
         { "each unsafe form of signature",          test_signature_forms            },
         { "each change to a signed document",       test_tampered                   },
+        { "what the schema refuses",                test_schema                     },
+        { "minimums alone",                         test_minimums_alone             },
+        { "a minimum twice",                        test_repeated_minimum           },
+        { "attributes in the signature",            test_attributes_in_the_signature },
+        { "what KeyInfo may not be",                test_key_info                   },
+        { "the size of the file",                   test_size_of_the_file           },
         { "what is no document",                    test_no_document                },
         { "the key of another certificate",         test_key_of_another_certificate },
 };
