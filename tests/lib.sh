@@ -29,7 +29,10 @@ BUILD_PACKAGES=(
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
-        clang clang-tidy libclang-rt-dev valgrind binutils
+        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
+)
+VM_TEST_PACKAGES=(
+        mmdebstrap qemu-system-x86
 )
 
 missing_packages() {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "model/open.h"
-
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
