@@ -32,7 +32,7 @@ TEST_PACKAGES=(
         clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
 )
 VM_TEST_PACKAGES=(
-        mmdebstrap qemu-system-x86
+        mmdebstrap qemu-system-x86 cpio
 )
 
 missing_packages() {

@@ -5,17 +5,24 @@
 #
 #   vm_prepare                       makes the guest's disk and kernels below $VM, once
 #   vm_boot KERNEL PAYLOAD OUTPUT [QEMU ARGUMENT...]
+#   vm_overlay OUTPUT TREE...        makes an initrd that puts the trees' files into the guest's before systemd starts
 #
 # The guest mounts the payload, a directory, and runs its file `run`; what that writes to /dev/virtio-ports/test is
 # OUTPUT/test, the console OUTPUT/console. Nothing that the guest writes to its disk stays.
+#
+# VM_OVERLAYS          initrds of vm_overlay() for the next vm_boot(), an array
+# VM_APPEND            words for its kernel's command line
+# VM_CPUS              processors of its guest [2]
 #
 # COCOON_VM_CACHE      where disk and kernels are kept [build/vm]
 # COCOON_VM_TIMEOUT    seconds that a guest may run [900]
 
 export VM_RELEASE=trixie
+VM_OVERLAYS=()
 VM_PACKAGES=(
         systemd systemd-sysv udev dbus kmod initramfs-tools zstd cryptsetup-bin dmsetup erofs-utils
-        libcryptsetup12 libcurl4t64 libjson-c5 libssl3t64 libsystemd0 linux-image-cloud-amd64
+        libcryptsetup12 libcurl4t64 libjson-c5 libssl3t64 libsystemd0 libxml2 libxmlsec1t64-openssl
+        linux-image-cloud-amd64
 )
 
 vm_skip() {
@@ -44,12 +51,25 @@ StandardError=journal+console
 END
 }
 
+# Of the initrd: unpacks what vm_overlay() put beside it.
+vm_unpack() {
+        cat <<'END'
+#!/bin/sh
+[ "$1" = prereqs ] && exit 0
+for tree in /overlay/*.tar; do
+        [ -e "$tree" ] && chroot "$rootmnt" tar -xf - -C / --keep-directory-symlink --no-same-owner <"$tree"
+done
+exit 0
+END
+}
+
 # Into the tree that mmdebstrap made: a small initrd, no login on the console, the payload's service.
 vm_customize() {
         cat <<'END'
 set -e
 printf '%s\n' virtio_pci virtio_blk ext4 >>"$1/etc/initramfs-tools/modules"
 sed -i 's/^MODULES=.*/MODULES=list/' "$1/etc/initramfs-tools/initramfs.conf"
+chmod 755 "$1/etc/initramfs-tools/scripts/init-bottom/overlay"
 chroot "$1" apt-get install -y -t "$VM_RELEASE-backports" linux-image-cloud-amd64
 chroot "$1" update-initramfs -u -k all
 chroot "$1" systemctl mask serial-getty@ttyS0.service getty.target
@@ -65,8 +85,10 @@ vm_make_tree() {
         vm_service >"$dir/payload.service"
         printf '[Install]\nWantedBy=multi-user.target\n' >>"$dir/payload.service"
         vm_customize >"$dir/customize"
+        vm_unpack >"$dir/overlay"
         mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
                 --essential-hook="copy-in $dir/payload.service /etc/systemd/system" \
+                --customize-hook="copy-in $dir/overlay /etc/initramfs-tools/scripts/init-bottom" \
                 --customize-hook="sh $dir/customize \"\$1\"" "$VM_RELEASE" "$dir/tree" \
                 "deb $mirror $VM_RELEASE main" "deb $mirror $VM_RELEASE-backports main" >"$dir/log" 2>&1
 }
@@ -75,10 +97,10 @@ vm_make_tree() {
 vm_prepare() {
         local cache=${COCOON_VM_CACHE:-build/vm} tool key dir kernel
 
-        for tool in mmdebstrap qemu-system-x86_64 mke2fs; do
+        for tool in mmdebstrap qemu-system-x86_64 mke2fs cpio; do
                 command -v "$tool" >/dev/null || vm_skip "$tool is not installed"
         done
-        key=$({ declare -f vm_service vm_customize vm_make_tree; echo "${VM_PACKAGES[*]}"; } | sha256sum)
+        key=$({ declare -f vm_service vm_customize vm_unpack vm_make_tree; echo "${VM_PACKAGES[*]}"; } | sha256sum)
         key=${key:0:16}
         VM=$cache/$VM_RELEASE-$key
         if [[ -d $VM ]]; then
@@ -113,16 +135,34 @@ vm_accelerator() {
         fi
 }
 
+vm_overlay() {
+        local output=$1 dir number=0 tree
+
+        shift
+        dir=$(mktemp -d)
+        mkdir "$dir/overlay"
+        for tree in "$@"; do
+                number=$((number + 1))
+                tar -cf "$dir/overlay/$number.tar" --owner=0 --group=0 -C "$tree" .
+        done
+        (cd "$dir" && find overlay | cpio --quiet -o -H newc) >"$output"
+        rm -rf "$dir"
+}
+
 vm_boot() {
-        local kernel=$1 payload=$2 output=$3
+        local kernel=$1 payload=$2 output=$3 initrd=$VM/initrd.img-$1
 
         shift 3
+        if ((${#VM_OVERLAYS[@]} > 0)); then
+                cat "$initrd" "${VM_OVERLAYS[@]}" >"$output/initrd"
+                initrd=$output/initrd
+        fi
         : "${VM_ACCELERATOR:=$(vm_accelerator)}"
         mke2fs -q -t ext4 -d "$payload" "$output/payload.img" 64m >/dev/null
-        timeout "${COCOON_VM_TIMEOUT:-900}" qemu-system-x86_64 -accel "$VM_ACCELERATOR" -cpu max -m 1024 -smp 2 \
+        timeout "${COCOON_VM_TIMEOUT:-900}" qemu-system-x86_64 -accel "$VM_ACCELERATOR" -cpu max -m 1024 -smp "${VM_CPUS:-2}" \
                 -machine q35 -display none -monitor none -nic none -no-reboot -serial "file:$output/console" \
-                -kernel "$VM/vmlinuz-$kernel" -initrd "$VM/initrd.img-$kernel" \
-                -append "root=LABEL=cocoon-root rw console=ttyS0 quiet systemd.show_status=0 panic=-1" \
+                -kernel "$VM/vmlinuz-$kernel" -initrd "$initrd" \
+                -append "root=LABEL=cocoon-root rw console=ttyS0 quiet systemd.show_status=0 panic=-1 ${VM_APPEND:-}" \
                 -drive "file=$VM/root.img,if=virtio,format=raw,snapshot=on" \
                 -drive "file=$output/payload.img,if=none,id=payload,format=raw,readonly=on" \
                 -device virtio-blk-pci,drive=payload,serial=payload \
