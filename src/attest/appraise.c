@@ -139,20 +139,25 @@ static int authenticate(DeviceAppraisal *d, const CertChain *like, const Collate
         return outcome(&d->checks[CHECK_SIGNATURE], r, "ECDSA P-384 by the leaf certificate");
 }
 
-static void check_nonce(DeviceAppraisal *d, const uint8_t *asked, const uint8_t *common) {
+/* Without a nonce of the verifier's own, devices of one file must at least have been asked for the same. */
+static void check_nonce(DeviceAppraisal *d, size_t index, const uint8_t wanted[static NONCE_SIZE], bool asked) {
+        const uint8_t *nonce = d->report.nonce;
         Check *check = &d->checks[CHECK_NONCE];
-        char expected[2 * SPDM_NONCE_SIZE + 1], found[2 * SPDM_NONCE_SIZE + 1];
-        const uint8_t *wanted = asked ?: common;
+        bool same = memcmp(nonce, wanted, NONCE_SIZE) == 0;
+        char found[2 * NONCE_SIZE + 1], text[2 * NONCE_SIZE + 1], expected[sizeof(check->fault.expected)];
 
-        hex_encode(wanted, SPDM_NONCE_SIZE, expected);
-        hex_encode(d->report.nonce, SPDM_NONCE_SIZE, found);
-        if (memcmp(d->report.nonce, wanted, SPDM_NONCE_SIZE) != 0)
+        hex_encode(nonce, NONCE_SIZE, found);
+        (void) snprintf(expected, sizeof(expected), "%s%s", hex_encode(wanted, NONCE_SIZE, text),
+                        asked ? " or derived from it" : ", the first device's, or --nonce with the one that all are derived from");
+        if (!same && !(asked && nonce_is_for(wanted, index, nonce)))
                 (void) check_fail(check, "nonce in the report", expected, "%s", found);
-        else if (memcmp(d->evidence->nonce, wanted, SPDM_NONCE_SIZE) != 0) {
-                hex_encode(d->evidence->nonce, SPDM_NONCE_SIZE, found);
-                (void) check_fail(check, "nonce in the evidence file", expected, "%s", found);
-        } else
-                check_pass(check, asked ? "as asked" : "as in the evidence file; freshness is not proven without a nonce of yours");
+        else if (memcmp(d->evidence->nonce, nonce, NONCE_SIZE) != 0)
+                (void) check_fail(check, "nonce in the evidence file", found, "%s",
+                                  hex_encode(d->evidence->nonce, NONCE_SIZE, text));
+        else if (!asked)
+                check_pass(check, "as in the evidence file; freshness is not proven without a nonce of yours");
+        else
+                check_pass(check, "%s", same ? "as asked" : "derived from what was asked");
 }
 
 static int parse_opaque(DeviceAppraisal *d) {
@@ -283,8 +288,8 @@ static int judge_rims(DeviceAppraisal *d, Collateral *c) {
         return measurements_compare(d);
 }
 
-static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8_t *common, const CertChain *like,
-                           Collateral *c) {
+static int appraise_device(DeviceAppraisal *d, size_t index, const uint8_t nonce[static NONCE_SIZE], bool asked,
+                           const CertChain *like, Collateral *c) {
         int r;
 
         take_architecture(d);
@@ -293,7 +298,7 @@ static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8
         r = authenticate(d, like, c);
         if (r <= 0)
                 return r;
-        check_nonce(d, nonce, common);
+        check_nonce(d, index, nonce, asked);
         r = parse_opaque(d);
         if (r <= 0)
                 return r;
@@ -321,7 +326,7 @@ static bool device_accepted(const DeviceAppraisal *d) {
         return true;
 }
 
-int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collateral, Appraisal **ret) {
+int appraise(const EvidenceSet *set, const uint8_t *root, Collateral *collateral, Appraisal **ret) {
         _cleanup_(appraisal_freep) Appraisal *a = NULL;
         int r;
 
@@ -332,9 +337,11 @@ int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collatera
         if (!a->devices)
                 return -ENOMEM;
         a->n_devices = set->n_items;
+        if (root || set->n_items > 0)
+                memcpy(a->nonce, root ?: set->items[0].nonce, NONCE_SIZE);
         for (size_t i = 0; i < a->n_devices; i++) {
                 a->devices[i].evidence = &set->items[i];
-                r = appraise_device(&a->devices[i], nonce, set->items[0].nonce,
+                r = appraise_device(&a->devices[i], i, a->nonce, root,
                                     i > 0 ? &a->devices[i - 1].chain : NULL, collateral);
                 if (r < 0)
                         return r;
