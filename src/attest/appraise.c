@@ -39,6 +39,7 @@ static const struct {
         [CHECK_NONCE]                      = { ON_BOTH,              "nonce",                      NULL                  },
         [CHECK_FWID]                       = { ON_BOTH,              "fwid",                       NULL                  },
         [CHECK_IDENTITY]                   = { ON_BOTH,              "device-identity",            NULL                  },
+        [CHECK_TOLD]                       = { ON_BOTH | MAY_BE_OFF, "driver-agrees",              NULL                  },
         [CHECK_DISTINCT]                   = { ON_BOTH,              "distinct-devices",           NULL                  },
         DRIVER(RIM_FETCHED)                = { ON_GPU,               "driver-rim-fetched",         NULL                  },
         DRIVER(RIM_SCHEMA)                 = { ON_GPU,               "driver-rim-schema",          NULL                  },
@@ -229,6 +230,31 @@ static int check_identity(DeviceAppraisal *d) {
         return 0;
 }
 
+/* What the driver said outside of the evidence can show that it took one device for another, or that the driver that
+ * runs is not the one that was measured. */
+static void check_told(DeviceAppraisal *d) {
+        const DeviceFacts *told = d->evidence->told;
+        Check *check = &d->checks[CHECK_TOLD];
+        char expected[2 * PDI_SIZE + 1], found[2 * PDI_SIZE + 1];
+
+        if (!told)
+                check_off(check, "no driver was asked");
+        else if (told->arch != d->evidence->arch)
+                (void) check_fail(check, "architecture that the driver says", d->arch->name, "%s",
+                                  told->arch == _ARCH_INVALID ? "another" : arch_info(told->arch)->name);
+        else if (d->checks[CHECK_IDENTITY].state != CHECK_PASSED)
+                return;
+        else if (!d->arch->is_switch && strcmp(told->driver_version, d->driver_version) != 0)
+                (void) check_fail(check, "driver version that the driver says", d->driver_version, "%s", told->driver_version);
+        else if (!d->arch->is_switch && strcasecmp(told->vbios_version, d->vbios_version) != 0)
+                (void) check_fail(check, "VBIOS version that the driver says", d->vbios_version, "%s", told->vbios_version);
+        else if (told->have_pdi && memcmp(told->pdi, d->identity.pdi, PDI_SIZE) != 0)
+                (void) check_fail(check, "PDI that the driver says", hex_encode(d->identity.pdi, PDI_SIZE, expected), "%s",
+                                  hex_encode(told->pdi, PDI_SIZE, found));
+        else
+                check_pass(check, "%s", *told->uuid ? told->uuid : "as the driver says");
+}
+
 static void check_rim_fits(Check *checks, const RimEntry *rim, const char *product, const char *version) {
         size_t active = rim_content_active(&rim->content);
 
@@ -307,6 +333,7 @@ static int appraise_device(DeviceAppraisal *d, size_t index, const uint8_t nonce
         r = check_identity(d);
         if (r < 0)
                 return r;
+        check_told(d);
         chain_status_judge_revocation(&d->chain_status, c->device_verifier, &d->chain, c->ocsp, DEVICE_OCSP_FIRST);
         d->checks[CHECK_CHAIN_OCSP] = d->chain_status.ocsp;
         return judge_rims(d, c);

@@ -36,6 +36,7 @@ typedef enum CheckId {
         CHECK_NONCE,
         CHECK_FWID,
         CHECK_IDENTITY,
+        CHECK_TOLD, /* the driver says the same as the device; only where it was asked */
         CHECK_DISTINCT,
         CHECK_DRIVER_RIM, /* the first of _RIM_CHECK_MAX */
         CHECK_VBIOS_RIM = CHECK_DRIVER_RIM + _RIM_CHECK_MAX, /* a switch's BIOS RIM as well */
