@@ -62,41 +62,20 @@ static int parse_path_list(const ConfItem *item, const char *value, void *target
         return *value && *value != '/' ? -EINVAL : conf_parse_strv(item, value, target);
 }
 
-static int parse_count(const ConfItem *item, const char *value, unsigned *ret) {
+static int parse_count(const ConfItem *item, const char *value, void *target) {
         unsigned n;
         int r;
 
+        if (strcmp(value, "any") == 0) {
+                *(unsigned *) target = 0;
+                return 0;
+        }
         r = conf_parse_unsigned(item, value, &n);
         if (r < 0)
                 return r;
         if (n == 0 || n > EVIDENCE_DEVICES_MAX)
                 return -ERANGE;
-        *ret = n;
-        return 0;
-}
-
-static int parse_gpus(const ConfItem *item, const char *value, void *target) {
-        if (strcmp(value, "any") == 0) {
-                *(unsigned *) target = 0;
-                return 0;
-        }
-        return parse_count(item, value, target);
-}
-
-/* The target is the whole structure: the mode and the count are one setting. */
-static int parse_switches(const ConfItem *item, const char *value, void *target) {
-        AttestConfig *c = target;
-        int r;
-
-        if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0) {
-                c->switch_mode = *value == 'a' ? SWITCHES_AUTO : SWITCHES_NONE;
-                c->switches = 0;
-                return 0;
-        }
-        r = parse_count(item, value, &c->switches);
-        if (r < 0)
-                return r;
-        c->switch_mode = SWITCHES_COUNTED;
+        *(unsigned *) target = n;
         return 0;
 }
 
@@ -146,8 +125,8 @@ static const ConfItem items[] = {
         { "Attest",     "Policy",            parse_path,       AT(policy)               },
         { "Attest",     "TrustAnchors",      parse_path,       AT(trust_anchors)        },
         { "Attest",     "TimeoutSec",        parse_limit,      AT(timeout_usec)         },
-        { "Devices",    "GPUs",              parse_gpus,       AT(gpus)                 },
-        { "Devices",    "Switches",          parse_switches,   0                        },
+        { "Devices",    "GPUs",              parse_count,      AT(gpus)                 },
+        { "Devices",    "Switches",          parse_count,      AT(switches)             },
         { "Devices",    "TimeoutSec",        parse_limit,      AT(device_timeout_usec)  },
         { "Devices",    "Retries",           parse_retries,    AT(device_retries)       },
         { "Collateral", "Sources",           parse_sources,    AT(sources)              },

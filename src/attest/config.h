@@ -24,19 +24,12 @@ typedef struct SourceOrder {
         size_t n_items;
 } SourceOrder;
 
-typedef enum SwitchMode {
-        SWITCHES_AUTO, /* looked for when the GPUs are in protected PCIe mode */
-        SWITCHES_NONE,
-        SWITCHES_COUNTED, /* `switches` of them, no more and no less */
-} SwitchMode;
-
 typedef struct AttestConfig {
         char *policy, *trust_anchors; /* NULL: the strict one; NVIDIA's roots */
         uint64_t timeout_usec;        /* of everything together */
 
-        unsigned gpus; /* 0: any number but none */
-        SwitchMode switch_mode;
-        unsigned switches; /* of SWITCHES_COUNTED */
+        unsigned gpus;     /* 0: any number but none */
+        unsigned switches; /* 0: as many as there are, where the GPUs' mode needs them */
         uint64_t device_timeout_usec;
         unsigned device_retries;
 

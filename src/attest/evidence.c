@@ -18,6 +18,7 @@ EvidenceSet *evidence_set_free(EvidenceSet *set) {
                 free(set->items[i].arch_name);
                 free(set->items[i].report);
                 free(set->items[i].chain);
+                free(set->items[i].told);
         }
         free(set->items);
         free(set);

@@ -11,6 +11,7 @@
 
 #include "attest/arch.h"
 #include "attest/spdm.h"
+#include "attest/survey.h"
 #include "basic/fault.h"
 
 #define EVIDENCE_NONCE_SIZE SPDM_NONCE_SIZE
@@ -27,6 +28,7 @@ typedef struct Evidence {
         size_t report_size;
         char *chain; /* PEM text */
         size_t chain_size;
+        DeviceFacts *told; /* what the driver said of the device beside its evidence; NULL in files */
 } Evidence;
 
 typedef struct EvidenceSet {

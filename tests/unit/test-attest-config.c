@@ -52,7 +52,7 @@ static void test_defaults(void) {
         CHECK_EQ(load(&t, NULL), 0);
         CHECK(!t.config.policy && !t.config.trust_anchors && !t.config.rim_url && !t.config.ocsp_url);
         CHECK_EQ(t.config.gpus, 0);
-        CHECK_EQ(t.config.switch_mode, SWITCHES_AUTO);
+        CHECK_EQ(t.config.switches, 0);
         CHECK_EQ(t.config.sources.n_items, _SOURCE_MAX);
         CHECK_EQ(t.config.sources.items[0], SOURCE_CACHE);
         CHECK_EQ(t.config.sources.items[3], SOURCE_NETWORK);
@@ -79,7 +79,6 @@ static void test_every_key(void) {
         CHECK_STR(t.config.trust_anchors, "/a");
         CHECK_EQ(t.config.timeout_usec, 120000000);
         CHECK_EQ(t.config.gpus, 8);
-        CHECK_EQ(t.config.switch_mode, SWITCHES_COUNTED);
         CHECK_EQ(t.config.switches, 4);
         CHECK_EQ(t.config.device_timeout_usec, 5000000);
         CHECK_EQ(t.config.device_retries, 0);
@@ -103,11 +102,10 @@ static void test_every_key(void) {
 static void test_words(void) {
         _cleanup_(trial_done) Trial t;
 
-        CHECK_EQ(load(&t, "[Devices]\nGPUs=4\nGPUs=any\nSwitches=4\nSwitches=none\n[Collateral]\nMaxCollateralAge=1d\n"
+        CHECK_EQ(load(&t, "[Devices]\nGPUs=4\nGPUs=any\nSwitches=4\nSwitches=any\n[Collateral]\nMaxCollateralAge=1d\n"
                           "MaxCollateralAge=infinity\n"),
                  0);
         CHECK_EQ(t.config.gpus, 0);
-        CHECK_EQ(t.config.switch_mode, SWITCHES_NONE);
         CHECK_EQ(t.config.switches, 0);
         CHECK_EQ(t.config.max_age_usec, UINT64_MAX);
 }
@@ -119,7 +117,7 @@ static void test_refused(void) {
                 "[Attest]\nTimeoutSec=61min",          "[Attest]\nPolcy=/p",
                 "[Devices]\nGPUs=0",                   "[Devices]\nGPUs=65",
                 "[Devices]\nGPUs=all",                 "[Devices]\nGPUs=",
-                "[Devices]\nSwitches=0",               "[Devices]\nSwitches=any",
+                "[Devices]\nSwitches=0",               "[Devices]\nSwitches=auto",
                 "[Devices]\nRetries=11",               "[Devices]\nTimeoutSec=0",
                 "[Collateral]\nSources=internet",      "[Collateral]\nSources=cache cache",
                 "[Collateral]\nSources=cache,network", "[Collateral]\nSources=",
