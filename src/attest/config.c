@@ -7,9 +7,9 @@
 
 #include "attest/evidence.h"
 #include "basic/cleanup.h"
+#include "basic/clock.h"
 
 #define CONFIG_NAME "cocoon/attest.conf"
-#define USEC_PER_SEC UINT64_C(1000000)
 #define RETRIES_MAX 10U
 
 /* A disk that the host attaches with this serial. */

@@ -120,7 +120,8 @@ int event_log_append(const char *path, const LogEvent *event, uint64_t *ret_size
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
         r = pwrite_all(fd, line, strlen(line), (uint64_t) st.st_size);
-        if (r >= 0 && fsync(fd) < 0)
+        /* For everybody to read, whatever the mask. */
+        if (r >= 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
                 r = -errno;
         if (r >= 0)
                 r = sync_directory_of(path);
