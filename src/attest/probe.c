@@ -33,7 +33,7 @@ typedef enum RunState {
 typedef struct Run {
         Probe *probe;
         RunState state;
-        uint64_t until; /* UINT64_MAX: for ever */
+        uint64_t until, started;
         unsigned attempts;
         pid_t pid;
         int fd;
@@ -66,8 +66,8 @@ static _Noreturn void child_main(const Probe *p, int pipe, pid_t parent) {
         _exit(EXIT_SUCCESS);
 }
 
-static uint64_t limit_of(const ProbeLimits *limits) {
-        uint64_t timeout = limits->timeout_usec ?: PROBE_TIMEOUT_USEC, now = monotonic_usec();
+static uint64_t limit_of(const ProbeLimits *limits, uint64_t now) {
+        uint64_t timeout = limits->timeout_usec ?: PROBE_TIMEOUT_USEC;
         uint64_t until = timeout > UINT64_MAX - now ? UINT64_MAX : now + timeout;
 
         return limits->deadline_usec > 0 && limits->deadline_usec < until ? limits->deadline_usec : until;
@@ -100,7 +100,8 @@ static void start(Run *r, const ProbeLimits *limits) {
         }
         r->fd = fds[0];
         r->state = RUN_RUNNING;
-        r->until = limit_of(limits);
+        r->started = monotonic_usec();
+        r->until = limit_of(limits, r->started);
 }
 
 static void wait_for_end(pid_t pid) {
@@ -144,22 +145,14 @@ static void give_up(Run *r, int error, const ProbeLimits *limits) {
         fail(r, error);
 }
 
-static void print_span(uint64_t usec, char *ret, size_t size) {
-        if (usec % USEC_PER_SEC == 0)
-                (void) snprintf(ret, size, "%llu s", (unsigned long long) (usec / USEC_PER_SEC));
-        else
-                (void) snprintf(ret, size, "%llu ms", (unsigned long long) (usec / USEC_PER_MSEC));
-}
-
 static void give_up_silent(Run *r, const ProbeLimits *limits) {
-        char expected[96], span[32];
+        uint64_t span = r->until - r->started;
+        char expected[96];
 
         (void) reap(r);
-        print_span(limits->timeout_usec ?: PROBE_TIMEOUT_USEC, span, sizeof(span));
-        if (limits->deadline_usec > 0 && r->until == limits->deadline_usec)
-                (void) snprintf(expected, sizeof(expected), "an answer before the time for everything is over");
-        else
-                (void) snprintf(expected, sizeof(expected), "an answer within %s", span);
+        (void) snprintf(expected, sizeof(expected), "an answer within %llu.%03llu s%s", (unsigned long long) (span / USEC_PER_SEC),
+                        (unsigned long long) (span % USEC_PER_SEC / USEC_PER_MSEC),
+                        r->until == limits->deadline_usec ? ", the rest of the time for everything" : "");
         give_up(r, fault_set(&r->probe->fault, ETIMEDOUT, r->call, expected, "none"), limits);
 }
 
