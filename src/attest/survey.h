@@ -11,6 +11,7 @@
 
 #include "attest/arch.h"
 #include "attest/opaque.h"
+#include "basic/cursor.h"
 #include "basic/fault.h"
 
 #define SURVEY_DEVICES_MAX 64U
@@ -58,6 +59,16 @@ int survey_judge(const Survey *s, const SurveyWants *w, Fault *f);
 
 /* Whether it is the same machine in the same mode: 0, or -ESTALE with the first difference. */
 int survey_compare(const Survey *before, const Survey *after, Fault *f);
+
+/* What the child of survey_take() sends: 0, -EBADMSG with *f filled, -ENOMEM. */
+int survey_read(Cursor answer, Survey **ret, Fault *f);
+
+/* One device's facts as a RECORD_FACTS (attest/record.h). Reading: 0, or -EBADMSG. */
+void device_facts_send(int pipe, const DeviceFacts *d);
+int device_facts_read(Cursor body, DeviceFacts *ret);
+
+/* "GPU 3", for messages. Returns `ret`. */
+char *device_facts_name(const DeviceFacts *d, char ret[static 16]);
 
 Survey *survey_free(Survey *s);
 DEFINE_CLEANUP_FUNC(Survey *, survey_free)
