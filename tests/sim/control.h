@@ -26,7 +26,7 @@
  * Services: `rim ID …`, `rim all …`; `ocsp all …`, `ocsp device N LEVEL …` (1 to 3), `ocsp rim LEVEL …` (0 to 2).
  *   NUMBER (an HTTP status) | slow MS … | hang | close | truncated | huge | endless | redirect URL | garbage | empty
  *   RIMs: wrong-id bad-base64 wrong-sha other (the next one under this id)
- *   OCSP: see sim/ocsp-service.h */
+ *   OCSP: see sim/services.h */
 
 #include <pthread.h>
 #include <stdbool.h>
