@@ -7,6 +7,7 @@
 #include "attest/boot.h"
 #include "attest/console.h"
 #include "attest/messages.h"
+#include "attest/rim.h"
 #include "attest/verbs.h"
 #include "basic/clock.h"
 #include "basic/hex.h"
@@ -114,7 +115,12 @@ static int run(const char *root) {
         _cleanup_free_ char *timing = NULL;
         ExitStatus status;
 
+        if (rim_library_init() < 0) {
+                log_error("Failed to start the XML signature library.");
+                return EXIT_CONFIGURATION;
+        }
         status = boot_run(&b, root);
+        rim_library_done();
         timing = boot_timing(&b);
         if (status == EXIT_ACCEPTED)
                 tell_passed(&b, timing);
