@@ -2,6 +2,7 @@
 
 #include "attest/ocsp.h"
 
+#include <inttypes.h>
 #include <openssl/ocsp.h>
 #include <string.h>
 
@@ -9,10 +10,15 @@
 #define CLOCK_SKEW_SEC       300
 #define DEFAULT_LIFETIME_SEC 3600
 
+DEFINE_CLEANUP_FUNC(OCSP_BASICRESP *, OCSP_BASICRESP_free)
+
 typedef struct OcspAnswer {
+        uint8_t *der;
+        size_t size;
         OCSP_BASICRESP *basic;
         const CertVerifier *verified_by; /* whom `signature_good` is about; NULL: not tried */
         bool signature_good;
+        bool good; /* see OcspAnswerView */
 } OcspAnswer;
 
 struct OcspAnswers {
@@ -20,17 +26,35 @@ struct OcspAnswers {
         size_t n_items;
         size_t n_bytes;   /* of all answers, encoded */
         size_t n_skipped; /* that were none */
+
+        OcspWant **wants;
+        size_t n_wants;
+        uint64_t max_age; /* seconds; 0: none */
+        OcspLookup lookup;
+        void *lookup_data;
+        unsigned generation;
 };
 
 OcspAnswers *ocsp_answers_new(void) {
         return calloc(1, sizeof(OcspAnswers));
 }
 
+static void want_free(OcspWant *w) {
+        X509_free(w->cert);
+        X509_free(w->issuer);
+        free(w);
+}
+
 OcspAnswers *ocsp_answers_free(OcspAnswers *a) {
         if (!a)
                 return NULL;
-        for (size_t i = 0; i < a->n_items; i++)
+        for (size_t i = 0; i < a->n_items; i++) {
                 OCSP_BASICRESP_free(a->items[i].basic);
+                free(a->items[i].der);
+        }
+        for (size_t i = 0; i < a->n_wants; i++)
+                want_free(a->wants[i]);
+        free(a->wants);
         free(a->items);
         free(a);
         return NULL;
@@ -67,7 +91,8 @@ void ocsp_answers_skip(OcspAnswers *a) {
 }
 
 static int add_answer(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret_fault) {
-        OCSP_BASICRESP *basic;
+        _cleanup_(OCSP_BASICRESP_freep) OCSP_BASICRESP *basic = NULL;
+        _cleanup_free_ uint8_t *copy = NULL;
         OcspAnswer *items;
 
         if (size > OCSP_ANSWER_MAX || a->n_items >= OCSP_ANSWERS_MAX || size > OCSP_ANSWERS_BYTES_MAX - a->n_bytes)
@@ -76,14 +101,16 @@ static int add_answer(OcspAnswers *a, const uint8_t *der, size_t size, Fault *re
         basic = parse_basic(der, size, ret_fault);
         if (!basic)
                 return -EBADMSG;
+        copy = malloc(size);
         items = reallocarray(a->items, a->n_items + 1, sizeof(*items));
-        if (!items) {
-                OCSP_BASICRESP_free(basic);
+        if (items)
+                a->items = items;
+        if (!copy || !items)
                 return -ENOMEM;
-        }
-        a->items = items;
-        a->items[a->n_items++] = (OcspAnswer){ .basic = basic };
+        memcpy(copy, der, size);
+        a->items[a->n_items++] = (OcspAnswer){ .der = TAKE_PTR(copy), .size = size, .basic = TAKE_PTR(basic) };
         a->n_bytes += size;
+        a->generation++;
         return 0;
 }
 
@@ -146,8 +173,8 @@ static int find_times(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t *re
         return 0;
 }
 
-static bool is_timely(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t at, Fault *f) {
-        char now[32], from[32], to[32];
+static bool is_timely(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t at, uint64_t max_age, Fault *f) {
+        char now[64], from[32], to[32];
         time_t produced, this_update, next_update;
         struct tm tm;
 
@@ -155,10 +182,15 @@ static bool is_timely(OCSP_BASICRESP *basic, OCSP_SINGLERESP *single, time_t at,
                 (void) fault_set(f, EBADMSG, "OCSP answer", "times", "none that can be read");
                 return false;
         }
-        if (this_update <= at + CLOCK_SKEW_SEC && produced <= at + CLOCK_SKEW_SEC && at <= next_update)
-                return true;
         (void) strftime(now, sizeof(now), "valid at %FT%TZ", gmtime_r(&at, &tm));
         (void) strftime(from, sizeof(from), "%FT%TZ", gmtime_r(&this_update, &tm));
+        if (this_update <= at + CLOCK_SKEW_SEC && produced <= at + CLOCK_SKEW_SEC && at <= next_update) {
+                if (max_age == 0 || this_update >= at || (uint64_t) (at - this_update) <= max_age)
+                        return true;
+                (void) snprintf(now, sizeof(now), "one of the last %" PRIu64 " seconds", max_age);
+                (void) fault_set(f, ESTALE, "OCSP answer", now, "one of %s", from);
+                return false;
+        }
         (void) strftime(to, sizeof(to), "%FT%TZ", gmtime_r(&next_update, &tm));
         (void) fault_set(f, ESTALE, "OCSP answer", now, "one valid from %s to %s", from, to);
         return false;
@@ -190,10 +222,10 @@ static bool is_signed(OcspAnswer *answer, CertVerifier *v, const CertChain *chai
 }
 
 static OcspStatus judge(OcspAnswer *answer, OCSP_SINGLERESP *single, CertVerifier *v, const CertChain *chain,
-                        const char **ret_reason, Fault *f) {
+                        uint64_t max_age, const char **ret_reason, Fault *f) {
         int reason = -1, status;
 
-        if (!is_timely(answer->basic, single, cert_verifier_time(v), f))
+        if (!is_timely(answer->basic, single, cert_verifier_time(v), max_age, f))
                 return OCSP_STATUS_MISSING;
         if (!is_signed(answer, v, chain)) {
                 (void) fault_set(f, EBADMSG, "OCSP answer: signature",
@@ -222,10 +254,11 @@ static const unsigned weight[] = {
         [OCSP_STATUS_REVOKED] = 4,
 };
 
-OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
-                      Fault *ret_fault) {
-        _cleanup_(question_done) Question q = { .cert = chain->certs[index], .issuer = chain->certs[index + 1] };
+/* What the answers at hand say. */
+static OcspStatus weigh(OcspAnswers *a, CertVerifier *v, const CertChain *chain, Question *q, const char **ret_reason,
+                        Fault *ret_fault) {
         OcspStatus worst = OCSP_STATUS_MISSING;
+        size_t chosen = 0;
 
         *ret_reason = NULL;
         (void) fault_set(ret_fault, ENOENT, "OCSP answer", "one for this certificate",
@@ -237,15 +270,153 @@ OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, s
                         OcspStatus status;
                         Fault fault;
 
-                        if (!is_about(single, &q))
+                        if (!is_about(single, q))
                                 continue;
-                        status = judge(&a->items[i], single, v, chain, &reason, &fault);
+                        status = judge(&a->items[i], single, v, chain, a->max_age, &reason, &fault);
                         if (weight[status] < weight[worst])
                                 continue;
                         worst = status;
+                        chosen = i;
                         *ret_reason = reason;
                         if (status != OCSP_STATUS_GOOD)
                                 *ret_fault = fault;
                 }
+        if (worst == OCSP_STATUS_GOOD)
+                a->items[chosen].good = true;
         return worst;
+}
+
+static int make_key(const Question *q, uint8_t ret[static OCSP_KEY_SIZE]) {
+        const ASN1_INTEGER *serial = X509_get0_serialNumber(q->cert);
+        unsigned n = OCSP_KEY_SIZE;
+        uint8_t digests[2 * OCSP_KEY_SIZE];
+
+        if (X509_pubkey_digest(q->issuer, EVP_sha256(), digests, &n) != 1 ||
+            EVP_Digest(ASN1_STRING_get0_data(serial), (size_t) ASN1_STRING_length(serial), digests + OCSP_KEY_SIZE, &n,
+                       EVP_sha256(), NULL) != 1 ||
+            EVP_Digest(digests, sizeof(digests), ret, &n, EVP_sha256(), NULL) != 1)
+                return -ENOMEM;
+        return 0;
+}
+
+static int add_want(OcspAnswers *a, const Question *q, const uint8_t *key, OcspWant **ret) {
+        OcspWant **wants = reallocarray(a->wants, a->n_wants + 1, sizeof(*wants)), *w;
+
+        if (wants)
+                a->wants = wants;
+        w = wants ? calloc(1, sizeof(*w)) : NULL;
+        if (!w)
+                return -ENOMEM;
+        (void) X509_up_ref(q->cert);
+        (void) X509_up_ref(q->issuer);
+        w->cert = q->cert;
+        w->issuer = q->issuer;
+        memcpy(w->key, key, sizeof(w->key));
+        a->wants[a->n_wants++] = w;
+        *ret = w;
+        return 1;
+}
+
+/* 1 when it is a new one, 0 when not, -ENOMEM. */
+static int remember_want(OcspAnswers *a, const Question *q, OcspWant **ret) {
+        uint8_t key[OCSP_KEY_SIZE];
+
+        if (make_key(q, key) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < a->n_wants; i++)
+                if (memcmp(a->wants[i]->key, key, sizeof(key)) == 0) {
+                        *ret = a->wants[i];
+                        return 0;
+                }
+        return add_want(a, q, key, ret);
+}
+
+/* Whether there is something new to weigh. */
+static bool look_up(OcspAnswers *a, const OcspWant *want) {
+        _cleanup_free_ uint8_t *der = NULL;
+        Fault ignored;
+        size_t size;
+
+        return a->lookup && a->lookup(a->lookup_data, want->key, &der, &size) >= 0 &&
+               ocsp_answers_add(a, der, size, &ignored) >= 0;
+}
+
+/* What the service had to say belongs to the reason why there is nothing. */
+static void explain(const OcspWant *want, Fault *f) {
+        char before[sizeof(f->found)];
+
+        (void) snprintf(before, sizeof(before), "%s", f->found);
+        if (*want->denied.found)
+                (void) fault_set(f, 0, f->what, want->denied.expected, "%s; %s", before, want->denied.found);
+        else
+                (void) fault_set(f, 0, f->what, f->expected, "%s, from %s", before, want->service);
+}
+
+OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
+                      Fault *ret_fault) {
+        _cleanup_(question_done) Question q = { .cert = chain->certs[index], .issuer = chain->certs[index + 1] };
+        OcspStatus status;
+        OcspWant *want;
+        int r;
+
+        status = weigh(a, v, chain, &q, ret_reason, ret_fault);
+        if (status != OCSP_STATUS_MISSING && status != OCSP_STATUS_INVALID)
+                return status;
+        r = remember_want(a, &q, &want);
+        if (r > 0 && look_up(a, want)) {
+                status = weigh(a, v, chain, &q, ret_reason, ret_fault);
+                want->met = status != OCSP_STATUS_MISSING && status != OCSP_STATUS_INVALID;
+        }
+        if (r == 0 && want->asked && status == OCSP_STATUS_MISSING)
+                explain(want, ret_fault);
+        return status;
+}
+
+void ocsp_answers_set_max_age(OcspAnswers *a, uint64_t seconds) {
+        a->max_age = seconds;
+}
+
+void ocsp_answers_set_lookup(OcspAnswers *a, OcspLookup lookup, void *userdata) {
+        a->lookup = lookup;
+        a->lookup_data = userdata;
+}
+
+OcspWant *ocsp_answers_want(const OcspAnswers *a, size_t i) {
+        return i < a->n_wants ? a->wants[i] : NULL;
+}
+
+int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, Fault *ret_fault) {
+        int r;
+
+        r = ocsp_answers_add(a, der, size, ret_fault);
+        if (r < 0)
+                return r;
+        want->asked = true;
+        want->answer = a->n_items - 1;
+        return 0;
+}
+
+void ocsp_answers_deny(OcspAnswers *a, OcspWant *want, const Fault *why) {
+        want->asked = true;
+        want->denied = *why;
+        a->generation++;
+}
+
+unsigned ocsp_answers_generation(const OcspAnswers *a) {
+        return a->generation;
+}
+
+bool ocsp_answers_get(const OcspAnswers *a, size_t i, OcspAnswerView *ret) {
+        const OcspAnswer *answer;
+        OCSP_SINGLERESP *single;
+        time_t ignored;
+
+        if (i >= a->n_items)
+                return false;
+        answer = &a->items[i];
+        *ret = (OcspAnswerView){ .der = answer->der, .size = answer->size, .good = answer->good };
+        single = OCSP_resp_get0(answer->basic, 0);
+        if (single)
+                (void) find_times(answer->basic, single, &ignored, &ignored, &ret->next_update);
+        return true;
 }

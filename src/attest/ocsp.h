@@ -14,6 +14,7 @@
 #define OCSP_ANSWERS_MAX 1024U
 #define OCSP_ANSWERS_BYTES_MAX (2U * 1024 * 1024) /* all together */
 #define OCSP_SINGLES_MAX 16  /* certificates that one answer is about; real ones have one */
+#define OCSP_KEY_SIZE    32U
 
 typedef enum OcspStatus {
         OCSP_STATUS_GOOD,
@@ -24,6 +25,20 @@ typedef enum OcspStatus {
 } OcspStatus;
 
 typedef struct OcspAnswers OcspAnswers;
+
+/* A certificate for which there was no answer that helps (none, stale ones, forged ones). */
+typedef struct OcspWant {
+        X509 *cert, *issuer;        /* owned */
+        uint8_t key[OCSP_KEY_SIZE]; /* of issuer's key and serial number: a name for the question */
+        bool met;                   /* by what ocsp_answers_set_lookup() found */
+        bool asked;                 /* a service was, and has answered or has not */
+        char service[128];          /* its URL */
+        Fault denied;               /* why it gave no answer; `found` is empty when it did */
+        size_t answer;              /* what it gave, as a number for ocsp_answers_get() */
+} OcspWant;
+
+/* Where else an answer may be, under the key of the question. 0 and the DER, the caller's; -ENOENT. */
+typedef int (*OcspLookup)(void *userdata, const uint8_t key[static OCSP_KEY_SIZE], uint8_t **ret, size_t *ret_size);
 
 OcspAnswers *ocsp_answers_new(void);
 OcspAnswers *ocsp_answers_free(OcspAnswers *a);
@@ -37,6 +52,34 @@ int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret
 void ocsp_answers_skip(OcspAnswers *a);
 
 /* What is known of `chain`'s certificate `index`, at the verifier's time. Of several valid answers the worst counts.
+ * Where nothing is known it is remembered as a want.
  * *ret_reason is OpenSSL's name of the revocation reason (static) or NULL; *ret_fault is filled unless good. */
 OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
                       Fault *ret_fault);
+
+/* Answers whose thisUpdate is longer ago than this many seconds are as if they were not there; 0: as long as they say
+ * themselves. */
+void ocsp_answers_set_max_age(OcspAnswers *a, uint64_t seconds);
+
+/* Asked once for every certificate that the answers at hand do not help. */
+void ocsp_answers_set_lookup(OcspAnswers *a, OcspLookup lookup, void *userdata);
+
+/* What ocsp_check() has missed, each certificate once; `i` from 0 up, NULL at the end. Borrowed. */
+OcspWant *ocsp_answers_want(const OcspAnswers *a, size_t i);
+
+/* What a service has answered to one of these, or why it has not. ocsp_answers_give(): as ocsp_answers_add(). */
+int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, Fault *ret_fault);
+void ocsp_answers_deny(OcspAnswers *a, OcspWant *want, const Fault *why);
+
+/* Changes whenever ocsp_check() may say something else than before. */
+unsigned ocsp_answers_generation(const OcspAnswers *a);
+
+typedef struct OcspAnswerView {
+        const uint8_t *der; /* as it came; borrowed */
+        size_t size;
+        bool good;          /* it is why a certificate was found good */
+        time_t next_update; /* of the first certificate that it is about */
+} OcspAnswerView;
+
+/* Every answer, in the order in which they came. False at the end. */
+bool ocsp_answers_get(const OcspAnswers *a, size_t i, OcspAnswerView *ret);

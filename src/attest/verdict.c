@@ -141,6 +141,51 @@ void verdict_print(const Verdict *v, FILE *f, const char *policy_name) {
         (void) fprintf(f, "verdict: %s\n", status_words[v->status]);
 }
 
+static const char *check_reason(const Verdict *v, CheckState state, char ret_device[static 16], Fault *ret_fault) {
+        for (size_t i = 0; i < v->appraisal->n_devices; i++) {
+                const DeviceAppraisal *d = &v->appraisal->devices[i];
+
+                for (CheckId id = 0; id < _CHECK_MAX; id++) {
+                        if (d->checks[id].state != state)
+                                continue;
+                        claims_device_key(v->appraisal, i, ret_device);
+                        *ret_fault = d->checks[id].fault;
+                        return check_name(id, d->arch && d->arch->is_switch);
+                }
+        }
+        return NULL;
+}
+
+static const char *policy_reason(const Verdict *v, char ret_device[static 16], Fault *ret_fault) {
+        const char *device = "", *check = "policy", *expected = "", *found = "";
+        json_object *failure;
+
+        if (json_object_array_length(v->policy_failures) == 0) {
+                (void) fault_set(ret_fault, EPERM, "devices", "every check of every device passed", "others");
+                return check;
+        }
+        failure = json_object_array_get_idx(v->policy_failures, 0);
+        (void) json_get_string(failure, "device", &device);
+        (void) json_get_string(failure, "check", &check);
+        (void) json_get_string(failure, "expected", &expected);
+        (void) json_get_string(failure, "found", &found);
+        (void) snprintf(ret_device, 16, "%s", device);
+        (void) fault_set(ret_fault, EPERM, "policy", expected, "%s", found);
+        return check;
+}
+
+const char *verdict_reason(const Verdict *v, char ret_device[static 16], Fault *ret_fault) {
+        const char *name;
+
+        *ret_device = 0;
+        if (v->status == EXIT_ACCEPTED)
+                return NULL;
+        name = check_reason(v, CHECK_FAILED, ret_device, ret_fault);
+        if (!name && v->status == EXIT_COLLATERAL_MISSING)
+                name = check_reason(v, CHECK_MISSING, ret_device, ret_fault);
+        return name ?: policy_reason(v, ret_device, ret_fault);
+}
+
 static int add_fault(json_object *array, const char *check, const Fault *fault, bool missing) {
         _cleanup_json_ json_object *o = json_object_new_object();
 

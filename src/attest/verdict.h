@@ -31,6 +31,11 @@ void verdict_done(Verdict *v);
 /* For people: a line for every check, passed or not, then the policy, then the verdict. */
 void verdict_print(const Verdict *v, FILE *f, const char *policy_name);
 
+/* Why a verdict is a refusal, in one reason: what was found wrong before what is missing, a device's check before a rule
+ * of the policy. `ret_device` gets "GPU-0" and the like, or "" for what concerns all. Returns the check's or the rule's
+ * name, borrowed; NULL for a verdict that accepts. */
+const char *verdict_reason(const Verdict *v, char ret_device[static 16], Fault *ret_fault);
+
 /* One JSON object. 0 or -ENOMEM. */
 int verdict_print_json(const Verdict *v, FILE *f, const char *policy_name, const Policy *policy);
 

@@ -1,60 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "attest/verify.h"
-
 #include <fcntl.h>
 #include <string.h>
 
 #include "attest/collateral.h"
-#include "attest/default-policy.h"
+#include "attest/options.h"
+#include "attest/policy-file.h"
+#include "attest/verbs.h"
 #include "attest/verdict.h"
 #include "basic/io.h"
 #include "basic/log.h"
 
-/* The strict policy for the claims that are made, installed or built in; the name tells which. */
-static int read_default_policy(const DefaultPolicy *p, Policy **ret, char **ret_name, Fault *f) {
-        _cleanup_free_ char *name = NULL;
-        _cleanup_free_ uint8_t *text = NULL;
-        size_t size;
-        int r;
-
-        if (asprintf(&name, "%s/%s", POLICY_DIR, p->file) < 0) {
-                name = NULL;
-                return -ENOMEM;
-        }
-        r = read_file_at(AT_FDCWD, name, POLICY_FILE_MAX, &text, &size);
-        if (r >= 0)
-                r = policy_parse((const char *) text, size, ret, f);
-        else if (r == -ENOENT) {
-                (void) snprintf(name, strlen(name) + 1, "%s, built in", p->file);
-                r = policy_parse(p->text, strlen(p->text), ret, f);
-        } else
-                r = fault_set(f, r, "policy", "a file that can be read", "%s", read_file_strerror(r));
-        *ret_name = TAKE_PTR(name);
-        return r;
-}
-
-static int read_named_policy(const char *path, Policy **ret, char **ret_name, Fault *f) {
-        _cleanup_free_ uint8_t *text = NULL;
-        size_t size;
-        int r;
-
-        *ret_name = strdup(path);
-        if (!*ret_name)
-                return -ENOMEM;
-        r = read_file_at(AT_FDCWD, path, POLICY_FILE_MAX, &text, &size);
-        if (r < 0)
-                return fault_set(f, r, "policy", "a file that can be read", "%s", read_file_strerror(r));
-        return policy_parse((const char *) text, size, ret, f);
-}
-
 static int read_policy(const Options *o, Policy **ret, char **ret_name) {
-        const DefaultPolicy *fallback = &default_policies[o->have_version ? o->version : CLAIMS_3_0];
         Fault fault;
         int r;
 
-        r = o->policy ? read_named_policy(o->policy, ret, ret_name, &fault) :
-                        read_default_policy(fallback, ret, ret_name, &fault);
+        r = policy_file_read(o->policy, o->have_version ? o->version : CLAIMS_3_0, ret, ret_name, &fault);
         if (r == -ENOMEM)
                 return log_oom();
         if (r < 0)
@@ -151,7 +112,7 @@ static int open_collateral(const Options *o, Collateral **ret) {
         return r;
 }
 
-int verb_verify(const Options *o) {
+static int verify(const Options *o) {
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
         _cleanup_(collateral_freep) Collateral *collateral = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
@@ -187,4 +148,8 @@ int verb_verify(const Options *o) {
         if (r < 0)
                 return refuse_evidence(o, policy, policy_name, &fault);
         return judge(o, set, collateral, policy, policy_name);
+}
+
+int verb_verify(int argc, char *argv[]) {
+        return options_run(argc, argv, verify);
 }

@@ -27,6 +27,19 @@ static int read_all(int fd, uint8_t *data, size_t size, size_t *ret_size) {
         return 0;
 }
 
+/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+static int open_regular(int dir_fd, const char *path, struct stat *ret_st) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        if (fd < 0 || fstat(fd, ret_st) < 0)
+                return -errno;
+        if (S_ISDIR(ret_st->st_mode))
+                return -EISDIR;
+        if (!S_ISREG(ret_st->st_mode))
+                return -EINVAL;
+        return TAKE_FD(fd);
+}
+
 int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ uint8_t *data = NULL;
@@ -34,16 +47,9 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
         size_t size = 0;
         int r;
 
-        /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        fd = open_regular(dir_fd, path, &st);
         if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISDIR(st.st_mode))
-                return -EISDIR;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
+                return fd;
         if (st.st_size < 0 || (uint64_t) st.st_size > limit)
                 return -EFBIG;
 
@@ -62,19 +68,45 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
         return 0;
 }
 
+int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ uint8_t *data = NULL;
+        struct stat st;
+        size_t size = 0;
+        int r;
+
+        fd = open_regular(dir_fd, path, &st);
+        if (fd < 0)
+                return fd;
+        data = malloc(limit + 1);
+        if (!data)
+                return -ENOMEM;
+        r = read_all(fd, data, limit + 1, &size);
+        if (r < 0)
+                return r;
+        if (size > limit)
+                return -EFBIG;
+        data[size] = 0;
+        *ret = TAKE_PTR(data);
+        *ret_size = size;
+        return 0;
+}
+
 const char *read_file_strerror(int error) {
         return error == -EINVAL ? "Not a regular file" : strerror(abs(error));
 }
 
-static int write_all(int fd, const uint8_t *data, size_t size) {
+int write_all(int fd, const void *data, size_t size) {
+        const uint8_t *p = data;
+
         while (size > 0) {
-                ssize_t k = write(fd, data, size);
+                ssize_t k = write(fd, p, size);
 
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k < 0)
                         return -errno;
-                data += k;
+                p += k;
                 size -= (size_t) k;
         }
         return 0;
@@ -86,7 +118,7 @@ int sync_directory(const char *path) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int sync_directory_of(const char *path) {
+int sync_directory_of(const char *path) {
         _cleanup_free_ char *copy = strdup(path);
 
         return copy ? sync_directory(dirname(copy)) : -ENOMEM;

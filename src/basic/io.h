@@ -13,12 +13,19 @@
  * -ENOMEM, or the errno of open and read. */
 int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
 
+/* The same for files of kernel file systems (sysfs, configfs), which do not say their size or not the right one: reads
+ * until there is no more. The errors are those of read_file_at(). */
+int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
+
 /* What an error of read_file_at() means, for a message. Static or strerror()'s. */
 const char *read_file_strerror(int error);
 
 /* Replaces `path` by exactly these bytes, or leaves it as it was: temporary file, fsync, rename, fsync of the
  * directory. 0 or a negative errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
+
+/* All of it: 0 or the errno of write(), after which some of it may have been. */
+int write_all(int fd, const void *data, size_t size);
 
 /* All of `size` bytes at `offset`: 0, -EIO when the file ends before, or the errno of pread(). */
 int pread_all(int fd, void *ret, size_t size, uint64_t offset);
@@ -28,3 +35,6 @@ int pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
 
 /* Makes the entries of a directory durable. 0 or a negative errno. */
 int sync_directory(const char *path);
+
+/* The same for the directory that the file is in. */
+int sync_directory_of(const char *path);

@@ -9,6 +9,8 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#define MESSAGE_SIZE 2048
+
 /* The one piece of process-wide state: where messages go. Set once by main. */
 static struct {
         const char *ident;
@@ -42,7 +44,7 @@ static int to_journal(int level, int error, const char *file, int line, const ch
 }
 
 int log_full(int level, int error, const char *file, int line, const char *func, const char *format, ...) {
-        char message[2048];
+        char message[MESSAGE_SIZE];
         va_list ap;
 
         error = abs(error);
@@ -55,4 +57,51 @@ int log_full(int level, int error, const char *file, int line, const char *func,
         if (!log_target.journal || to_journal(level, error, file, line, func, message) < 0)
                 (void) fprintf(stderr, "%s: %s\n", log_target.ident, message);
         return -error;
+}
+
+static int add_field(struct iovec *v, const char *name, const char *value) {
+        char *text;
+        int n = asprintf(&text, "%s=%s", name, value);
+
+        if (n < 0)
+                return -ENOMEM;
+        *v = (struct iovec){ text, (size_t) n };
+        return 0;
+}
+
+static int record_to_journal(int level, const char *message_id, const LogField *fields, size_t n_fields,
+                             const char *message) {
+        const char priority[] = { (char) ('0' + level), 0 };
+        const LogField common[] = { { "MESSAGE", message }, { "PRIORITY", priority }, { "MESSAGE_ID", message_id } };
+        struct iovec *v = calloc(ELEMENTSOF(common) + n_fields, sizeof(*v));
+        int n = 0, r = v ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(common) + n_fields; i++) {
+                const LogField *field = i < ELEMENTSOF(common) ? &common[i] : &fields[i - ELEMENTSOF(common)];
+
+                if (!field->value)
+                        continue;
+                r = add_field(&v[n], field->name, field->value);
+                if (r >= 0)
+                        n++;
+        }
+        if (r >= 0)
+                r = sd_journal_sendv(v, n);
+        while (n > 0)
+                free(v[--n].iov_base);
+        free(v);
+        return r;
+}
+
+void log_record(int level, const char *message_id, const LogField *fields, size_t n_fields, const char *format, ...) {
+        char message[MESSAGE_SIZE];
+        va_list ap;
+
+        if (level > log_target.max_level)
+                return;
+        va_start(ap, format);
+        (void) vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        if (!log_target.journal || record_to_journal(level, message_id, fields, n_fields, message) < 0)
+                (void) fprintf(stderr, "%s: %s\n", log_target.ident, message);
 }

@@ -4,14 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/random.h>
 #include <time.h>
 
-#define LOW_SPEED_BYTES  1024L
-#define BACKOFF_MAX_MSEC 60000U
-#define PAUSE_MSEC       100
-#define TEXT_STEP        65536U /* by which an answer grows */
+#define PAUSE_MSEC 100
+#define TEXT_STEP  65536U /* by which an answer grows */
 
 static const HttpLimits default_limits = {
         .retries = 6,
@@ -23,62 +19,19 @@ static const HttpLimits default_limits = {
         .piece_size = 8 * 1024 * 1024,
 };
 
-DEFINE_CLEANUP_FUNC(CURLU *, curl_url_cleanup)
-DEFINE_CLEANUP_FUNC(char *, curl_free)
-
-static int get_part(CURLU *url, CURLUPart part, char **ret) {
-        return curl_url_get(url, part, ret, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) == CURLUE_OK ? 0 : -EINVAL;
-}
-
-static CURLU *parse_url(const char *text) {
-        _cleanup_(curl_url_cleanupp) CURLU *url = curl_url();
-
-        return url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK ? TAKE_PTR(url) : NULL;
-}
-
-static bool has_part(CURLU *url, CURLUPart part) {
-        _cleanup_(curl_freep) char *text = NULL;
-
-        return get_part(url, part, &text) >= 0;
-}
-
-static bool is_scheme(CURLU *url, const char *scheme) {
-        _cleanup_(curl_freep) char *text = NULL;
-
-        return get_part(url, CURLUPART_SCHEME, &text) >= 0 && strcasecmp(text, scheme) == 0;
-}
-
-static bool is_same_part(CURLU *a, CURLU *b, CURLUPart part) {
-        _cleanup_(curl_freep) char *x = NULL, *y = NULL;
-
-        return get_part(a, part, &x) >= 0 && get_part(b, part, &y) >= 0 && strcasecmp(x, y) == 0;
-}
-
-bool http_same_origin(const char *url, const char *other) {
-        _cleanup_(curl_url_cleanupp) CURLU *a = parse_url(url), *b = parse_url(other);
-
-        return a && b && is_same_part(a, b, CURLUPART_SCHEME) && is_same_part(a, b, CURLUPART_HOST) &&
-               is_same_part(a, b, CURLUPART_PORT);
-}
-
 int http_source_make(const char *endpoint, HttpSource *ret, Fault *ret_fault) {
-        static const CURLUPart unwanted[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT };
-        _cleanup_(curl_url_cleanupp) CURLU *url = parse_url(endpoint);
+        _cleanup_(curl_url_cleanupp) CURLU *url = http_url_parse(endpoint);
         HttpSource s = { .limits = default_limits };
         size_t length = strlen(endpoint);
-        bool good;
 
-        good = url && (is_scheme(url, "https") || is_scheme(url, "http")) && has_part(url, CURLUPART_HOST);
-        for (size_t i = 0; good && i < ELEMENTSOF(unwanted); i++)
-                good = !has_part(url, unwanted[i]);
         /* It may hold a password, so it is not repeated. */
-        if (!good)
+        if (!url || !http_url_is_base(url))
                 return fault_set(ret_fault, EINVAL, "HF_ENDPOINT", "https://HOST or http://HOST, without user or query",
                                  "something else");
         while (length > 0 && endpoint[length - 1] == '/')
                 length--;
         s.endpoint = strndup(endpoint, length);
-        s.easy = s.endpoint ? http_easy_new() : NULL;
+        s.easy = s.endpoint ? http_easy_new(HTTP_USER_AGENT) : NULL;
         if (!s.easy) {
                 free(s.endpoint);
                 return -ENOMEM;
@@ -96,32 +49,6 @@ void http_source_done(HttpSource *source) {
         *source = (HttpSource){};
 }
 
-/* As curl(1) has it, which the library has not. */
-static const char *own_authorities(void) {
-        const char *path = getenv("CURL_CA_BUNDLE");
-
-        return path && *path ? path : getenv("SSL_CERT_FILE");
-}
-
-CURL *http_easy_new(void) {
-        CURL *easy = curl_easy_init();
-        const char *authorities = own_authorities();
-        bool good;
-
-        if (!easy)
-                return NULL;
-        good = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_USERAGENT, "cocoon-model") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES) == CURLE_OK;
-        if (good && authorities && *authorities)
-                good = curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK;
-        if (good)
-                return easy;
-        curl_easy_cleanup(easy);
-        return NULL;
-}
-
 int http_easy_aim(CURL *easy, const HttpSource *source, const char *url) {
         bool own = source->token && http_same_origin(url, source->endpoint);
 
@@ -134,26 +61,13 @@ int http_easy_aim(CURL *easy, const HttpSource *source, const char *url) {
         return 0;
 }
 
-const char *http_easy_header(CURL *easy, const char *name) {
-        struct curl_header *header;
-
-        return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
-}
-
-static long get_status(CURL *easy) {
-        long status = 0;
-
-        (void) curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        return status;
-}
-
 /* A place that an answer of `from` names may be gone to, with what the connection has to offer or better. */
 static int check_step(const char *from, const char *to, const HttpRequest *request, Fault *f) {
-        _cleanup_(curl_url_cleanupp) CURLU *a = parse_url(from), *b = parse_url(to);
+        _cleanup_(curl_url_cleanupp) CURLU *a = http_url_parse(from), *b = http_url_parse(to);
 
-        if (!a || !b || !has_part(b, CURLUPART_HOST) || (!is_scheme(b, "https") && !is_scheme(b, "http")))
+        if (!a || !b || !http_url_has(b, CURLUPART_HOST) || (!http_url_is_scheme(b, "https") && !http_url_is_scheme(b, "http")))
                 return fault_set(f, EBADMSG, request->what, "a redirect to an https URL", "%s: another one", request->subject);
-        if (is_scheme(a, "https") && !is_scheme(b, "https"))
+        if (http_url_is_scheme(a, "https") && !http_url_is_scheme(b, "https"))
                 return fault_set(f, EBADMSG, request->what, "a redirect that stays encrypted", "%s: one from https to http",
                                  request->subject);
         return 0;
@@ -164,7 +78,7 @@ int http_easy_redirect(CURL *easy, const HttpRequest *request, char **ret, Fault
         char *url;
         int r;
 
-        if (get_status(easy) / 100 != 3)
+        if (http_easy_status(easy) / 100 != 3)
                 return 0;
         if (curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &from) != CURLE_OK ||
             curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &to) != CURLE_OK || !from || !to)
@@ -233,63 +147,14 @@ static int refuse(CURL *easy, long status, const HttpSource *source, const HttpR
                          message ?: "");
 }
 
-static const struct {
-        CURLcode result;
-        int error;
-} transport_errors[] = {
-        { CURLE_OPERATION_TIMEDOUT,      ETIMEDOUT    },
-        { CURLE_COULDNT_CONNECT,         ECONNREFUSED },
-        { CURLE_COULDNT_RESOLVE_HOST,    EHOSTUNREACH },
-        { CURLE_COULDNT_RESOLVE_PROXY,   EHOSTUNREACH },
-        { CURLE_PEER_FAILED_VERIFICATION, EACCES      },
-        { CURLE_SSL_CACERT_BADFILE,      EACCES       },
-        { CURLE_OUT_OF_MEMORY,           ENOMEM       },
-};
-
 int http_easy_judge(CURL *easy, CURLcode result, const HttpSource *source, const HttpRequest *request,
                     Fault *ret_fault) {
-        long status = get_status(easy);
-        int error = EIO;
+        long status = http_easy_status(easy);
 
         if (result == CURLE_OK)
                 return status == 200 || status == 206 ? 0 : refuse(easy, status, source, request, ret_fault);
-        for (size_t i = 0; i < ELEMENTSOF(transport_errors); i++)
-                if (transport_errors[i].result == result)
-                        error = transport_errors[i].error;
-        return fault_set(ret_fault, error, request->what, "an answer", "%s: %s", request->subject,
+        return fault_set(ret_fault, http_errno(result), request->what, "an answer", "%s: %s", request->subject,
                          curl_easy_strerror(result));
-}
-
-bool http_easy_is_transient(CURL *easy, CURLcode result) {
-        static const CURLcode lasting[] = {
-                CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_OUT_OF_MEMORY, CURLE_URL_MALFORMAT,
-                CURLE_UNSUPPORTED_PROTOCOL, CURLE_ABORTED_BY_CALLBACK, CURLE_WRITE_ERROR,
-        };
-        long status = get_status(easy);
-
-        if (result == CURLE_OK)
-                return status == 408 || status == 429 || status >= 500;
-        for (size_t i = 0; i < ELEMENTSOF(lasting); i++)
-                if (lasting[i] == result)
-                        return false;
-        return true;
-}
-
-int64_t http_easy_wait_msec(CURL *easy, const HttpLimits *limits, unsigned attempt) {
-        uint64_t base = (uint64_t) limits->backoff_msec << (attempt > 16 ? 16 : attempt - 1);
-        curl_off_t asked = 0;
-        uint32_t random = 0;
-
-        if (base > BACKOFF_MAX_MSEC)
-                base = BACKOFF_MAX_MSEC;
-        /* Many who were turned away at once must not come back at once. */
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-                random = (uint32_t) time(NULL);
-        base = base / 2 + random % (base / 2 + 1);
-        (void) curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &asked);
-        if (asked > (curl_off_t) limits->wait_max_sec)
-                return -1;
-        return (int64_t) base + (asked > 0 ? asked * 1000 : 0);
 }
 
 typedef struct Fetch {
@@ -418,7 +283,7 @@ static int find_next(CURL *easy, const HttpRequest *request, char **ret, Fault *
         if (!target || curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &from) != CURLE_OK)
                 return -ENOMEM;
         /* Set on top of the page's own, a relative one is resolved. */
-        url = parse_url(from);
+        url = http_url_parse(from);
         if (!url || curl_url_set(url, CURLUPART_URL, target, 0) != CURLUE_OK ||
             curl_url_get(url, CURLUPART_URL, &absolute, 0) != CURLUE_OK || strcmp(absolute, from) == 0)
                 return fault_set(f, EBADMSG, request->what, "a link to a next page", "%s: one that leads nowhere",
@@ -448,7 +313,7 @@ int http_get(const HttpSource *source, const HttpRequest *request, HttpAnswer *r
                 if (r == -ENOMEM || attempt++ >= source->limits.retries ||
                     !http_easy_is_transient(source->easy, result))
                         break;
-                wait = http_easy_wait_msec(source->easy, &source->limits, attempt);
+                wait = http_easy_wait_msec(source->easy, source->limits.backoff_msec, source->limits.wait_max_sec, attempt);
                 if (wait < 0 || pause_for(&f, wait, ret_fault) < 0)
                         break;
                 r = 0;

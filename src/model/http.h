@@ -4,13 +4,13 @@
 /* What all requests to a hub have in common: whom the token may go to, which redirects are followed, what is tried
  * again and when, and what its refusals mean. */
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "basic/fault.h"
+#include "basic/http.h"
 
 #define HTTP_REDIRECTS_MAX 10U
+#define HTTP_USER_AGENT    "cocoon-model"
 
 typedef struct HttpLimits {
         unsigned retries;      /* after the first try, in succession */
@@ -55,9 +55,6 @@ void http_answer_done(HttpAnswer *answer);
  * returns. */
 int http_get(const HttpSource *source, const HttpRequest *request, HttpAnswer *ret, Fault *ret_fault);
 
-/* A handle with everything set that does not depend on the request. NULL when memory is out. */
-CURL *http_easy_new(void);
-
 /* Where the next request of the handle goes, and how long it may take; the token goes with it only to scheme, host and port of the endpoint.
  * 0 or -ENOMEM. */
 int http_easy_aim(CURL *easy, const HttpSource *source, const char *url);
@@ -69,16 +66,3 @@ int http_easy_redirect(CURL *easy, const HttpRequest *request, char **ret, Fault
 /* What went wrong with a request, as a negative errno and in words. `result` is what libcurl says of it. 0: nothing. */
 int http_easy_judge(CURL *easy, CURLcode result, const HttpSource *source, const HttpRequest *request,
                     Fault *ret_fault);
-
-/* Whether the same request may succeed later. */
-bool http_easy_is_transient(CURL *easy, CURLcode result);
-
-/* Milliseconds until try number `attempt` (from 1) after the handle's answer; -1 when there is no point in waiting so
- * long. */
-int64_t http_easy_wait_msec(CURL *easy, const HttpLimits *limits, unsigned attempt);
-
-/* Same scheme, host and port. */
-bool http_same_origin(const char *url, const char *other);
-
-/* The header's value in the handle's answer, until its next request; NULL when there is none. */
-const char *http_easy_header(CURL *easy, const char *name);

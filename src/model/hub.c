@@ -13,7 +13,7 @@
 #define DEFAULT_REVISION "main"
 #define ANSWER_MAX       (32U * 1024 * 1024)
 #define PAGES_MAX        100000U
-#define TOKEN_MAX        4096U
+#define TOKEN_FILE_MAX   8192U
 
 struct Hub {
         HttpSource http;
@@ -57,28 +57,6 @@ static char *token_path(void) {
         return NULL;
 }
 
-/* Without the white space around it; what is left must be able to stand in a header. No token is NULL. */
-static int take_token(const char *text, size_t size, const char *origin, char **ret, Fault *f) {
-        static const char space[] = " \t\r\n";
-        char *token;
-
-        while (size > 0 && text[0] && strchr(space, text[0]))
-                text++, size--;
-        while (size > 0 && text[size - 1] && strchr(space, text[size - 1]))
-                size--;
-        for (size_t i = 0; i < size; i++)
-                if (text[i] <= 0x20 || text[i] >= 0x7f)
-                        return fault_set(f, EINVAL, "token", "letters, digits and punctuation on one line",
-                                         "something else in %s", origin);
-        if (size > TOKEN_MAX)
-                return fault_set(f, EINVAL, "token", "at most 4096 characters", "%zu in %s", size, origin);
-        token = size > 0 ? strndup(text, size) : NULL;
-        if (size > 0 && !token)
-                return -ENOMEM;
-        *ret = token;
-        return 0;
-}
-
 static int read_token(char **ret, Fault *f) {
         const char *variable = get_variable("HF_TOKEN");
         _cleanup_free_ char *path = NULL;
@@ -87,16 +65,16 @@ static int read_token(char **ret, Fault *f) {
         int r;
 
         if (variable)
-                return take_token(variable, strlen(variable), "HF_TOKEN", ret, f);
+                return http_token_parse(variable, strlen(variable), "HF_TOKEN", ret, f);
         path = token_path();
         if (!path)
                 return 0;
-        r = read_file_at(AT_FDCWD, path, 2 * TOKEN_MAX, &text, &size);
+        r = read_file_at(AT_FDCWD, path, TOKEN_FILE_MAX, &text, &size);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r < 0)
                 return fault_set(f, r, "token", "a file that can be read", "%s: %s", path, read_file_strerror(r));
-        r = take_token((const char *) text, size, path, ret, f);
+        r = http_token_parse((const char *) text, size, path, ret, f);
         explicit_bzero(text, size);
         free(text);
         return r;

@@ -285,7 +285,8 @@ static int retry(Transfer *t, int error) {
                         return error;
         } else
                 t->attempts = 1;
-        wait = http_easy_wait_msec(t->easy, &ts->http->limits, t->attempts);
+        wait = http_easy_wait_msec(t->easy, ts->http->limits.backoff_msec, ts->http->limits.wait_max_sec,
+                                   t->attempts);
         if (wait < 0)
                 return error;
         (void) curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &asked);
@@ -419,7 +420,7 @@ void transfers_wake(Transfers *ts) {
 
 static int prepare(Transfers *ts, Transfer *t) {
         t->all = ts;
-        t->easy = http_easy_new();
+        t->easy = http_easy_new(HTTP_USER_AGENT);
         if (!t->easy || curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_bytes) != CURLE_OK ||
             curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t) != CURLE_OK ||
             curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK ||

@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,evidence,hub,json,ocsp,policy,rim,runtime,spdm,spec,verity}
+mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,eventlog,evidence,hub,json,ocsp,policy,quote,rim,runtime,spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {
@@ -103,6 +103,16 @@ for blocks, tree in (2, 1), (129, 3):
     add("verity", struct.pack("<Q", blocks * 4096) + superblock.ljust(4096, b"\0") + bytes(4096 * tree))
 for text in "a", "a/b", "Owner/Name-1.0_x@" + "0" * 40, "a@main", "a/b@" + "f" * 40 + ":" + "0" * 64, "a--b@local.tar":
     add("spec", text.encode())
+
+event = {"rtmr": 3, "hash": "sha384", "event": "cocoon:gpu-attestation", "digest": "ab" * 48}
+for events in [event], [event, dict(event, rtmr=0, event="x")], [dict(event, digest="ab")], [dict(event, rtmr=4)]:
+    add("eventlog", b"".join(json.dumps(e).encode() + b"\n" for e in events))
+add("eventlog", json.dumps(event).encode())
+
+body = bytes(328 + 3 * 48) + b"\x33".ljust(48, b"\0") + b"\xda\x7a".ljust(64, b"\0")
+for header in struct.pack("<HHI40x", 4, 2, 0x81), struct.pack("<HHI40xHI", 5, 2, 0x81, 2, 584), struct.pack("<HHI40x", 3, 2, 0):
+    add("quote", header + body + bytes(4))
+    add("quote", header + body[:-1])
 
 variables = ["MODEL_NAME=a/b", "MODEL_COMMIT=" + "0" * 40, "MODEL_VERITY_HASH=" + "0" * 64]
 for lines in variables, variables[::-1] + ["", "HF_TOKEN=x"], variables[:2], variables + variables[:1], variables + ["x"]:

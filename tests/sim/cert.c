@@ -280,6 +280,15 @@ SimCert *sim_cert_issue(const SimCertSpec *spec) {
         return c;
 }
 
+SimCert *sim_cert_adopt(const SimCertSpec *spec, X509 *cert, EVP_PKEY *key) {
+        SimCert *c = calloc(1, sizeof(*c));
+
+        MUST(c);
+        *c = (SimCert){ .cert = cert, .key = key, .spec = *spec };
+        c->spec.key = key;
+        return c;
+}
+
 SimCert *sim_cert_free(SimCert *c) {
         if (!c)
                 return NULL;

@@ -67,6 +67,9 @@ struct SimCert {
 };
 
 SimCert *sim_cert_issue(const SimCertSpec *spec);
+
+/* A certificate that was issued from `spec`, or from one like it, at another time; takes both. */
+SimCert *sim_cert_adopt(const SimCertSpec *spec, X509 *cert, EVP_PKEY *key);
 SimCert *sim_cert_free(SimCert *c);
 DEFINE_CLEANUP_FUNC(SimCert *, sim_cert_free)
 

@@ -75,13 +75,17 @@ static int replace_answer(SimScene *s, const SimOcspDefect *defect, const char *
         return write_answer(s, defect, &spec, ocsp, name);
 }
 
-int sim_defect_write(const SimDefect *defect, SimScene *s, const char *dir) {
-        int r;
-
+void sim_defect_apply(const SimDefect *defect, SimScene *s) {
         MUST(sim_defect_fits(defect, s));
         apply_tweaks(defect, &s->evidence[0].tweaks);
         if (defect->apply)
                 defect->apply(s);
+}
+
+int sim_defect_write(const SimDefect *defect, SimScene *s, const char *dir) {
+        int r;
+
+        sim_defect_apply(defect, s);
         r = sim_scene_write(s, dir);
         if (r < 0 || !defect->ocsp)
                 return r;

@@ -68,5 +68,8 @@ const SimDefect *sim_defect_next(const SimDefect *defect);
 /* Whether the first device can have it. */
 bool sim_defect_fits(const SimDefect *defect, const SimScene *s);
 
+/* Makes the scene have it, which it must fit, but for OCSP answers. */
+void sim_defect_apply(const SimDefect *defect, SimScene *s);
+
 /* sim_scene_write() of a scene with the defect, which it must fit. */
 int sim_defect_write(const SimDefect *defect, SimScene *s, const char *dir);

@@ -9,6 +9,7 @@
 
 #include "sim/bytes.h"
 #include "sim/must.h"
+#include "sim/store.h"
 
 #define GPU_BLOCKS       64U
 #define SWITCH_BLOCKS    31U
@@ -353,13 +354,17 @@ static void chain_build(SimDevice *d) {
                 sim_chain_insert(d, d->n_chain, sim_pki_cert(d->pki, a)->cert);
 }
 
-static void issue(SimDevice *d) {
+static void issue(SimDevice *d, const char *dir, const char *name) {
         SimCertSpec spec = brom_spec(d);
-        EVP_PKEY *key = sim_key_new();
+        char brom[160], leaf[160];
+        EVP_PKEY *key;
 
-        d->brom = sim_cert_issue(&spec);
+        (void) snprintf(brom, sizeof(brom), "%s-brom", name ?: "");
+        (void) snprintf(leaf, sizeof(leaf), "%s-leaf", name ?: "");
+        d->brom = sim_store_cert(dir, brom, &spec);
+        key = sim_store_key(dir, leaf);
         spec = leaf_spec(d, key);
-        d->leaf = sim_cert_issue(&spec);
+        d->leaf = sim_store_cert(dir, leaf, &spec);
         EVP_PKEY_free(key);
         chain_build(d);
 }
@@ -380,7 +385,8 @@ void sim_device_reissue(SimDevice *d, unsigned level, const SimCertSpec *spec) {
         chain_build(d);
 }
 
-SimDevice *sim_device_new(SimPki *pki, SimModel model) {
+SimDevice *sim_device_open(SimPki *pki, SimModel model, const char *name) {
+        const char *dir = name ? pki->dir : NULL;
         const ModelRow *row = &model_table[model];
         SimDevice *d = calloc(1, sizeof(*d));
 
@@ -390,16 +396,20 @@ SimDevice *sim_device_new(SimPki *pki, SimModel model) {
         d->pki = pki;
         d->versioned = row->versioned;
         d->major = 2;
-        MUST(RAND_bytes(d->pdi, sizeof(d->pdi)) == 1);
+        sim_store_random(dir, name, d->pdi, sizeof(d->pdi));
         keep_text(d->driver_version, sizeof(d->driver_version), row->driver);
         keep_text(d->chip_sku, sizeof(d->chip_sku), row->chip_sku);
         keep_text(d->project, sizeof(d->project), row->project);
         keep_text(d->project_sku, sizeof(d->project_sku), row->project_sku);
         fill_digests(d);
         fill_entries(d, row);
-        issue(d);
+        issue(d, dir, name);
         sim_machine_connect(&d, 1);
         return d;
+}
+
+SimDevice *sim_device_new(SimPki *pki, SimModel model) {
+        return sim_device_open(pki, model, NULL);
 }
 
 SimDevice *sim_device_free(SimDevice *d) {

@@ -76,6 +76,10 @@ const char *sim_arch_product(SimArch arch);
 
 /* `pki` must outlive the device. */
 SimDevice *sim_device_new(SimPki *pki, SimModel model);
+
+/* One whose number and certificates are kept with those of the PKI, under this name. */
+SimDevice *sim_device_open(SimPki *pki, SimModel model, const char *name);
+
 SimDevice *sim_device_free(SimDevice *d);
 DEFINE_CLEANUP_FUNC(SimDevice *, sim_device_free)
 

@@ -8,6 +8,7 @@
 
 #include "sim/bytes.h"
 #include "sim/must.h"
+#include "sim/store.h"
 
 #define OCSP_URL  "OCSP;URI:http://ocsp.ndis.nvidia.com"
 #define CRL_URL   "URI:http://crl.ndis.nvidia.com/"
@@ -116,6 +117,22 @@ SimPki *sim_pki_new(time_t base) {
         return pki;
 }
 
+SimPki *sim_pki_open(const char *dir) {
+        SimPki *pki = sim_pki_new(0);
+
+        if (dir)
+                MUST(pki->dir = strdup(dir));
+        return pki;
+}
+
+void sim_pki_complete(SimPki *pki) {
+        for (SimAuthority a = 0; a < _SIM_AUTHORITY_MAX; a++) {
+                (void) sim_pki_cert(pki, a);
+                if (authority_table[a].responder)
+                        (void) sim_pki_responder(pki, a, SIM_RESPONDER_DELEGATED);
+        }
+}
+
 SimPki *sim_pki_free(SimPki *pki) {
         if (!pki)
                 return NULL;
@@ -125,6 +142,7 @@ SimPki *sim_pki_free(SimPki *pki) {
                 for (size_t k = 0; k < _SIM_RESPONDER_MAX; k++)
                         sim_cert_free(pki->responders[i][k]);
         }
+        free(pki->dir);
         free(pki);
         return NULL;
 }
@@ -173,8 +191,9 @@ const SimCert *sim_pki_cert(SimPki *pki, SimAuthority authority) {
 
         if (!*c) {
                 SimCertSpec spec = authority_spec(pki, &authority_table[authority]);
+                char name[160];
 
-                *c = sim_cert_issue(&spec);
+                *c = sim_store_cert(pki->dir, sim_store_name(spec.subject, name), &spec);
         }
         return *c;
 }
@@ -207,6 +226,7 @@ static void responder_extensions(SimCertSpec *spec, SimAuthority authority) {
 static SimCert *issue_responder(SimPki *pki, SimAuthority authority, SimResponder kind) {
         const AuthorityRow *row = &authority_table[authority];
         bool expired = kind == SIM_RESPONDER_EXPIRED;
+        char name[160];
         SimCertSpec spec = {
                 .issuer = kind == SIM_RESPONDER_STRANGER ? sim_pki_stranger(pki, authority)
                                                          : sim_pki_cert(pki, authority),
@@ -219,6 +239,9 @@ static SimCert *issue_responder(SimPki *pki, SimAuthority authority, SimResponde
         responder_extensions(&spec, authority);
         if (kind == SIM_RESPONDER_NO_EKU)
                 spec.extended_key_usage = NULL;
+        /* The others are for answers to be refused: nobody needs the same ones again. */
+        if (kind == SIM_RESPONDER_DELEGATED)
+                return sim_store_cert(pki->dir, sim_store_name(spec.subject, name), &spec);
         return sim_cert_issue(&spec);
 }
 

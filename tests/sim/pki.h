@@ -2,7 +2,8 @@
 #pragma once
 
 /* The simulated authorities: the trees that device and RIM certificates hang in, with the shapes and names of
- * NVIDIA's and keys of their own, fresh in every process. Certificates are issued when they are first asked for. */
+ * NVIDIA's and keys of their own, fresh in every process unless they are kept (sim/store.h). Certificates are issued
+ * when they are first asked for. */
 
 #include <time.h>
 
@@ -41,6 +42,7 @@ typedef enum SimResponder {
 } SimResponder;
 
 typedef struct SimPki {
+        char *dir;   /* where certificates are kept; NULL: nowhere */
         time_t base; /* the level 4 signers are valid for two years from here */
         SimCert *authorities[_SIM_AUTHORITY_MAX];
         SimCert *responders[_SIM_AUTHORITY_MAX][_SIM_RESPONDER_MAX];
@@ -49,6 +51,13 @@ typedef struct SimPki {
 
 /* `base` 0: yesterday. */
 SimPki *sim_pki_new(time_t base);
+
+/* One that keeps what it issues in `dir` (may be NULL), which is there. */
+SimPki *sim_pki_open(const char *dir);
+
+/* Issues all authorities and the responders of good answers now, so that whoever opens the directory next has them. */
+void sim_pki_complete(SimPki *pki);
+
 SimPki *sim_pki_free(SimPki *pki);
 DEFINE_CLEANUP_FUNC(SimPki *, sim_pki_free)
 

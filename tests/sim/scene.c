@@ -7,6 +7,7 @@
 
 #include "sim/bytes.h"
 #include "sim/must.h"
+#include "sim/store.h"
 
 static void add_rim(SimScene *s, SimDevice *d, SimRimKind kind) {
         char id[160];
@@ -18,15 +19,19 @@ static void add_rim(SimScene *s, SimDevice *d, SimRimKind kind) {
         s->rims[s->n_rims++] = sim_rim_new(d, kind);
 }
 
-SimScene *sim_scene_new(const SimModel *models, size_t n, const uint8_t nonce[static SIM_NONCE_SIZE]) {
+static SimScene *make_scene(const char *dir, const SimModel *models, size_t n,
+                            const uint8_t nonce[static SIM_NONCE_SIZE]) {
         SimScene *s = calloc(1, sizeof(*s));
 
         MUST(s && n <= SIM_SCENE_DEVICES_MAX);
-        s->pki = sim_pki_new(0);
+        s->pki = sim_pki_open(dir);
         memcpy(s->nonce, nonce, sizeof(s->nonce));
         for (size_t i = 0; i < n; i++) {
-                SimDevice *d = sim_device_new(s->pki, models[i]);
+                char name[64];
+                SimDevice *d;
 
+                (void) snprintf(name, sizeof(name), "device-%zu-%s", i, sim_model_to_string(models[i]));
+                d = sim_device_open(s->pki, models[i], name);
                 s->devices[s->n_devices++] = d;
                 s->evidence[s->n_evidence++] = sim_evidence_of(d, nonce);
                 if (d->arch != SIM_ARCH_LS10)
@@ -35,6 +40,10 @@ SimScene *sim_scene_new(const SimModel *models, size_t n, const uint8_t nonce[st
         }
         sim_machine_connect(s->devices, s->n_devices);
         return s;
+}
+
+SimScene *sim_scene_new(const SimModel *models, size_t n, const uint8_t nonce[static SIM_NONCE_SIZE]) {
+        return make_scene(NULL, models, n, nonce);
 }
 
 SimScene *sim_scene_free(SimScene *s) {
@@ -78,6 +87,28 @@ static int write_anchors(const SimScene *s, const char *dir) {
         if (r < 0)
                 return r;
         return sim_pki_write_anchors(s->pki, path);
+}
+
+int sim_scene_open(const char *dir, const SimModel *models, size_t n, const uint8_t nonce[static SIM_NONCE_SIZE],
+                   SimScene **ret) {
+        _cleanup_(sim_scene_freep) SimScene *s = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        if (!dir) {
+                *ret = sim_scene_new(models, n, nonce);
+                return 0;
+        }
+        r = sim_store_open(dir, &lock);
+        if (r < 0)
+                return r;
+        s = make_scene(dir, models, n, nonce);
+        sim_pki_complete(s->pki);
+        r = write_anchors(s, dir);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
 }
 
 static int write_rims(const SimScene *s, const char *dir) {

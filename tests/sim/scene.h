@@ -25,6 +25,12 @@ typedef struct SimScene {
 
 /* One machine of the named models, all of it good. */
 SimScene *sim_scene_new(const SimModel *models, size_t n, const uint8_t nonce[static SIM_NONCE_SIZE]);
+
+/* The same, with keys, certificates and devices that are kept in `dir` (may be NULL), or made now and kept there, for
+ * each place in the machine and model; and DIR/anchors with the two roots. 0 or a negative errno. */
+int sim_scene_open(const char *dir, const SimModel *models, size_t n, const uint8_t nonce[static SIM_NONCE_SIZE],
+                   SimScene **ret);
+
 SimScene *sim_scene_free(SimScene *s);
 DEFINE_CLEANUP_FUNC(SimScene *, sim_scene_free)
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* systemd.generator(7): what nvidia-tdx.service must wait for follows from attest.conf(5), and a boot that needs no
+ * network does not wait for one.
+ *
+ *   cocoon-attest-generator NORMAL-DIR EARLY-DIR LATE-DIR [ROOT]      ROOT: the directory that stands for / */
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "attest/config.h"
+#include "basic/clock.h"
+#include "basic/io.h"
+#include "basic/log.h"
+
+#define DROP_IN_DIR "%s/nvidia-tdx.service.d"
+#define DROP_IN_FILE DROP_IN_DIR "/50-attest-conf.conf"
+
+/* Room to say what went wrong, and to undo it. */
+#define GRACE_SEC 60U
+
+static void ignore(const char *file, unsigned line, const char *message, void *userdata) {
+}
+
+static int make_text(const AttestConfig *c, char **ret) {
+        bool network = attest_config_uses(c, SOURCE_NETWORK);
+        size_t size = 0;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -ENOMEM;
+        (void) fputs("# Made by cocoon-attest-generator from attest.conf(5)\n[Unit]\n", f);
+        if (network)
+                (void) fputs("# Sources= has \"network\"\n"
+                             "Wants=network-online.target time-sync.target\n"
+                             "After=network-online.target time-sync.target\n",
+                             f);
+        /* No unit stands for a disk that may be attached or not. */
+        if (attest_config_uses(c, SOURCE_BUNDLE) && c->bundle && strncmp(c->bundle, "/dev/", 5) == 0)
+                (void) fputs("# Bundle= may be a disk\n"
+                             "Wants=systemd-udev-settle.service\n"
+                             "After=systemd-udev-settle.service\n",
+                             f);
+        (void) fputs("[Service]\n", f);
+        if (network)
+                (void) fputs("IPAddressDeny=\nPrivateNetwork=no\nRestrictAddressFamilies=AF_INET AF_INET6\n", f);
+        (void) fprintf(f, "TimeoutStartSec=%" PRIu64 "s\n", c->timeout_usec / USEC_PER_SEC + GRACE_SEC);
+        return fclose(f) == 0 ? 0 : -ENOMEM;
+}
+
+static int write_drop_in(const char *dir, const char *text) {
+        _cleanup_free_ char *folder = NULL, *file = NULL;
+
+        if (asprintf(&folder, DROP_IN_DIR, dir) < 0 || asprintf(&file, DROP_IN_FILE, dir) < 0)
+                return log_oom();
+        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+                return log_error_errno(errno, "Failed to make %s: %m", folder);
+        return write_file_atomic(file, text, strlen(text), 0644);
+}
+
+int main(int argc, char *argv[]) {
+        _cleanup_(attest_config_done) AttestConfig config = {};
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        log_open("cocoon-attest-generator", LOG_INFO);
+        if (argc != 4 && argc != 5) {
+                log_error("expected three directories of systemd.generator(7), found %d arguments.", argc - 1);
+                return EXIT_FAILURE;
+        }
+        /* What is wrong with the configuration the gate itself says, and refuses. */
+        r = attest_config_load(argc == 5 ? argv[4] : "", &config, ignore, NULL);
+        if (r == -EINVAL)
+                return EXIT_SUCCESS;
+        if (r >= 0)
+                r = make_text(&config, &text);
+        if (r >= 0)
+                r = write_drop_in(argv[1], text);
+        if (r < 0)
+                return (void) log_error_errno(r, "Failed to write a drop-in for nvidia-tdx.service: %m"), EXIT_FAILURE;
+        return EXIT_SUCCESS;
+}
