@@ -11,6 +11,7 @@
 #define LOW_SPEED_BYTES  1024L
 #define BACKOFF_MAX_MSEC 60000U
 #define PAUSE_MSEC       100
+#define SERVER_MAX       128U   /* bytes of a server's name in a message */
 #define TEXT_STEP        65536U /* by which an answer grows */
 
 static const HttpLimits default_limits = {
@@ -246,9 +247,24 @@ static const struct {
         { CURLE_OUT_OF_MEMORY,           ENOMEM       },
 };
 
+/* "HOST:PORT" of where the request went. The rest of the URL may be a signature. */
+static const char *server_of(CURL *easy, char ret[static SERVER_MAX]) {
+        _cleanup_(curl_url_cleanupp) CURLU *url = NULL;
+        _cleanup_(curl_freep) char *host = NULL, *port = NULL;
+        const char *text = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text) == CURLE_OK && text)
+                url = parse_url(text);
+        if (!url || get_part(url, CURLUPART_HOST, &host) < 0 || get_part(url, CURLUPART_PORT, &port) < 0)
+                return "the server";
+        (void) snprintf(ret, SERVER_MAX, "%s:%s", host, port);
+        return ret;
+}
+
 int http_easy_judge(CURL *easy, CURLcode result, const HttpSource *source, const HttpRequest *request,
                     Fault *ret_fault) {
         long status = get_status(easy);
+        char server[SERVER_MAX];
         int error = EIO;
 
         if (result == CURLE_OK)
@@ -256,8 +272,8 @@ int http_easy_judge(CURL *easy, CURLcode result, const HttpSource *source, const
         for (size_t i = 0; i < ELEMENTSOF(transport_errors); i++)
                 if (transport_errors[i].result == result)
                         error = transport_errors[i].error;
-        return fault_set(ret_fault, error, request->what, "an answer", "%s: %s", request->subject,
-                         curl_easy_strerror(result));
+        return fault_set(ret_fault, error, request->what, "an answer", "%s: %s: %s", request->subject,
+                         server_of(easy, server), curl_easy_strerror(result));
 }
 
 bool http_easy_is_transient(CURL *easy, CURLcode result) {
