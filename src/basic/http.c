@@ -88,6 +88,19 @@ long http_easy_status(CURL *easy) {
         return status;
 }
 
+const char *http_easy_server(CURL *easy, char ret[static HTTP_SERVER_SIZE]) {
+        _cleanup_(curl_url_cleanupp) CURLU *url = NULL;
+        _cleanup_(curl_freep) char *host = NULL, *port = NULL;
+        const char *text = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &text) == CURLE_OK && text)
+                url = http_url_parse(text);
+        if (!url || get_part(url, CURLUPART_HOST, &host) < 0 || get_part(url, CURLUPART_PORT, &port) < 0)
+                return "the server";
+        (void) snprintf(ret, HTTP_SERVER_SIZE, "%s:%s", host, port);
+        return ret;
+}
+
 const char *http_easy_header(CURL *easy, const char *name) {
         struct curl_header *header;
 

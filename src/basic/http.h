@@ -36,6 +36,11 @@ long http_easy_status(CURL *easy);
 /* The header's value in the handle's answer, until its next request; NULL when there is none. */
 const char *http_easy_header(CURL *easy, const char *name);
 
+#define HTTP_SERVER_SIZE 128U
+
+/* "HOST:PORT" of where the handle's request went, into `ret`, which is returned. The rest of a URL may be a secret. */
+const char *http_easy_server(CURL *easy, char ret[static HTTP_SERVER_SIZE]);
+
 /* The errno, positive, that says best what libcurl says. */
 int http_errno(CURLcode result);
 

@@ -136,6 +136,46 @@ static int open_directory(Build *b) {
         return layout_compute(&b->source.listing, &b->layout, b->fault);
 }
 
+/* 1 when the directory, or one that it is in, is this one; 0 when none is. */
+static int is_in(int dir_fd, const struct stat *other) {
+        _cleanup_close_ int fd = openat(dir_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat st, above;
+        int parent;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        while (st.st_dev != other->st_dev || st.st_ino != other->st_ino) {
+                parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (parent < 0)
+                        return -errno;
+                closep(&fd);
+                fd = parent;
+                if (fstat(fd, &above) < 0)
+                        return -errno;
+                if (above.st_dev == st.st_dev && above.st_ino == st.st_ino)
+                        return 0;
+                st = above;
+        }
+        return 1;
+}
+
+/* An image in the directory that it is made of would be a part of itself. */
+static int check_output(const BuildOptions *o, Fault *f) {
+        _cleanup_close_ int fd = open(o->output, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+        int r;
+
+        if (fd < 0)
+                return fail_path(f, -errno, "output directory", o->output);
+        if (!o->from_directory || stat(o->from_directory, &st) < 0)
+                return 0; /* who reads it says what is wrong with it */
+        r = is_in(fd, &st);
+        if (r < 0)
+                return fail_path(f, r, "output directory", o->output);
+        return r == 0 ? 0 : fault_set(f, EINVAL, "output directory", "one outside of the model directory", "%s, inside",
+                                      o->output);
+}
+
 static int open_hub(Build *b) {
         int r;
 
@@ -415,7 +455,9 @@ int build_model(const ModelSpec *spec, const BuildOptions *options, BuildResult 
         _cleanup_(build_result_done) BuildResult result = {};
         int r;
 
-        r = resolve_commit(&b);
+        r = check_output(options, ret_fault);
+        if (r >= 0)
+                r = resolve_commit(&b);
         if (r >= 0)
                 r = store_paths_make(options->output, &b.spec, &b.paths);
         if (r >= 0)

@@ -149,12 +149,13 @@ static int refuse(CURL *easy, long status, const HttpSource *source, const HttpR
 
 int http_easy_judge(CURL *easy, CURLcode result, const HttpSource *source, const HttpRequest *request,
                     Fault *ret_fault) {
+        char server[HTTP_SERVER_SIZE];
         long status = http_easy_status(easy);
 
         if (result == CURLE_OK)
                 return status == 200 || status == 206 ? 0 : refuse(easy, status, source, request, ret_fault);
-        return fault_set(ret_fault, http_errno(result), request->what, "an answer", "%s: %s", request->subject,
-                         curl_easy_strerror(result));
+        return fault_set(ret_fault, http_errno(result), request->what, "an answer", "%s: %s: %s", request->subject,
+                         http_easy_server(easy, server), curl_easy_strerror(result));
 }
 
 typedef struct Fetch {

@@ -211,7 +211,8 @@ static int add_path(Scan *s, const char *path) {
                 if (r < 0)
                         return r;
         }
-        if (e.type != ENTRY_DIRECTORY) {
+        /* GNU tar links files and symlinks alone; of a FIFO it writes every name as another one. */
+        if (e.type == ENTRY_FILE || e.type == ENTRY_SYMLINK) {
                 char *first = NULL;
 
                 r = find_first_name(s, &st, &first);

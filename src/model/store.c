@@ -178,7 +178,8 @@ void store_discard(const StorePaths *paths, int image_fd, bool keep_resumable) {
         (void) unlink(paths->tree_partial);
         (void) unlink(paths->other_tree_partial);
         (void) unlink(paths->hash_partial);
-        if (keep_resumable)
+        /* Without a journal nothing has arrived. */
+        if (keep_resumable && access(paths->journal, F_OK) == 0)
                 return;
         (void) unlink(paths->journal);
         (void) unlink(paths->image_partial);

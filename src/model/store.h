@@ -32,5 +32,6 @@ int store_lock(const StorePaths *paths, int *ret_fd);
  * whoever sees an image sees a whole one. What was finished under these names before is gone first. 0 or an errno. */
 int store_publish(const StorePaths *paths, int image_fd, int tree_fd, const uint8_t root[static ROOT_HASH_SIZE]);
 
-/* Removes what is partial and belongs to the lock `image_fd`, held. `keep_resumable` leaves image and journal. */
+/* Removes what is partial and belongs to the lock `image_fd`, held. `keep_resumable` leaves image and journal, if
+ * there is one. */
 void store_discard(const StorePaths *paths, int image_fd, bool keep_resumable);

@@ -168,14 +168,15 @@ static mode_t recipe_mode(mode_t mode) {
 static void fill_pax_header(TarHeader *h, const Entry *entry, size_t size) {
         char name[LISTING_NAME_MAX + sizeof("PaxHeaders/") + 1];
         size_t length = strlen(entry->name);
-        const char *slash;
+        const char *slash, *base;
 
-        /* A directory's own slash is not part of its base name. */
-        if (length > 0 && entry->name[length - 1] == '/')
+        /* A directory's own slash is not part of its base name. Of "./" nothing else is left, and it lies in itself. */
+        if (entry->name[length - 1] == '/')
                 length--;
         slash = memrchr(entry->name, '/', length);
-        (void) snprintf(name, sizeof(name), "%.*s/PaxHeaders/%.*s", (int) (slash - entry->name), entry->name,
-                        (int) (length - (size_t) (slash + 1 - entry->name)), slash + 1);
+        base = slash ? slash + 1 : entry->name;
+        (void) snprintf(name, sizeof(name), "%.*s/PaxHeaders/%.*s", slash ? (int) (slash - entry->name) : 1,
+                        entry->name, (int) (length - (size_t) (base - entry->name)), base);
         fill_header(h, name, 0644, size, 'x', NULL);
         set_checksum(h);
 }
