@@ -39,6 +39,7 @@ static const struct {
         [CHECK_NONCE]                      = { ON_BOTH,              "nonce",                      NULL                  },
         [CHECK_FWID]                       = { ON_BOTH,              "fwid",                       NULL                  },
         [CHECK_IDENTITY]                   = { ON_BOTH,              "device-identity",            NULL                  },
+        [CHECK_TOLD]                       = { ON_BOTH | MAY_BE_OFF, "driver-agrees",              NULL                  },
         [CHECK_DISTINCT]                   = { ON_BOTH,              "distinct-devices",           NULL                  },
         DRIVER(RIM_FETCHED)                = { ON_GPU,               "driver-rim-fetched",         NULL                  },
         DRIVER(RIM_SCHEMA)                 = { ON_GPU,               "driver-rim-schema",          NULL                  },
@@ -139,20 +140,25 @@ static int authenticate(DeviceAppraisal *d, const CertChain *like, const Collate
         return outcome(&d->checks[CHECK_SIGNATURE], r, "ECDSA P-384 by the leaf certificate");
 }
 
-static void check_nonce(DeviceAppraisal *d, const uint8_t *asked, const uint8_t *common) {
+/* Without a nonce of the verifier's own, devices of one file must at least have been asked for the same. */
+static void check_nonce(DeviceAppraisal *d, size_t index, const uint8_t wanted[static NONCE_SIZE], bool asked) {
+        const uint8_t *nonce = d->report.nonce;
         Check *check = &d->checks[CHECK_NONCE];
-        char expected[2 * SPDM_NONCE_SIZE + 1], found[2 * SPDM_NONCE_SIZE + 1];
-        const uint8_t *wanted = asked ?: common;
+        bool same = memcmp(nonce, wanted, NONCE_SIZE) == 0;
+        char found[2 * NONCE_SIZE + 1], text[2 * NONCE_SIZE + 1], expected[sizeof(check->fault.expected)];
 
-        hex_encode(wanted, SPDM_NONCE_SIZE, expected);
-        hex_encode(d->report.nonce, SPDM_NONCE_SIZE, found);
-        if (memcmp(d->report.nonce, wanted, SPDM_NONCE_SIZE) != 0)
+        hex_encode(nonce, NONCE_SIZE, found);
+        (void) snprintf(expected, sizeof(expected), "%s%s", hex_encode(wanted, NONCE_SIZE, text),
+                        asked ? " or derived from it" : ", the first device's, or --nonce with the one that all are derived from");
+        if (!same && !(asked && nonce_is_for(wanted, index, nonce)))
                 (void) check_fail(check, "nonce in the report", expected, "%s", found);
-        else if (memcmp(d->evidence->nonce, wanted, SPDM_NONCE_SIZE) != 0) {
-                hex_encode(d->evidence->nonce, SPDM_NONCE_SIZE, found);
-                (void) check_fail(check, "nonce in the evidence file", expected, "%s", found);
-        } else
-                check_pass(check, asked ? "as asked" : "as in the evidence file; freshness is not proven without a nonce of yours");
+        else if (memcmp(d->evidence->nonce, nonce, NONCE_SIZE) != 0)
+                (void) check_fail(check, "nonce in the evidence file", found, "%s",
+                                  hex_encode(d->evidence->nonce, NONCE_SIZE, text));
+        else if (!asked)
+                check_pass(check, "as in the evidence file; freshness is not proven without a nonce of yours");
+        else
+                check_pass(check, "%s", same ? "as asked" : "derived from what was asked");
 }
 
 static int parse_opaque(DeviceAppraisal *d) {
@@ -224,6 +230,31 @@ static int check_identity(DeviceAppraisal *d) {
         return 0;
 }
 
+/* What the driver said outside of the evidence can show that it took one device for another, or that the driver that
+ * runs is not the one that was measured. */
+static void check_told(DeviceAppraisal *d) {
+        const DeviceFacts *told = d->evidence->told;
+        Check *check = &d->checks[CHECK_TOLD];
+        char expected[2 * PDI_SIZE + 1], found[2 * PDI_SIZE + 1];
+
+        if (!told)
+                check_off(check, "no driver was asked");
+        else if (told->arch != d->evidence->arch)
+                (void) check_fail(check, "architecture that the driver says", d->arch->name, "%s",
+                                  told->arch == _ARCH_INVALID ? "another" : arch_info(told->arch)->name);
+        else if (d->checks[CHECK_IDENTITY].state != CHECK_PASSED)
+                return;
+        else if (!d->arch->is_switch && strcmp(told->driver_version, d->driver_version) != 0)
+                (void) check_fail(check, "driver version that the driver says", d->driver_version, "%s", told->driver_version);
+        else if (!d->arch->is_switch && strcasecmp(told->vbios_version, d->vbios_version) != 0)
+                (void) check_fail(check, "VBIOS version that the driver says", d->vbios_version, "%s", told->vbios_version);
+        else if (told->have_pdi && memcmp(told->pdi, d->identity.pdi, PDI_SIZE) != 0)
+                (void) check_fail(check, "PDI that the driver says", hex_encode(d->identity.pdi, PDI_SIZE, expected), "%s",
+                                  hex_encode(told->pdi, PDI_SIZE, found));
+        else
+                check_pass(check, "%s", *told->uuid ? told->uuid : "as the driver says");
+}
+
 static void check_rim_fits(Check *checks, const RimEntry *rim, const char *product, const char *version) {
         size_t active = rim_content_active(&rim->content);
 
@@ -283,8 +314,8 @@ static int judge_rims(DeviceAppraisal *d, Collateral *c) {
         return measurements_compare(d);
 }
 
-static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8_t *common, const CertChain *like,
-                           Collateral *c) {
+static int appraise_device(DeviceAppraisal *d, size_t index, const uint8_t nonce[static NONCE_SIZE], bool asked,
+                           const CertChain *like, Collateral *c) {
         int r;
 
         take_architecture(d);
@@ -293,7 +324,7 @@ static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8
         r = authenticate(d, like, c);
         if (r <= 0)
                 return r;
-        check_nonce(d, nonce, common);
+        check_nonce(d, index, nonce, asked);
         r = parse_opaque(d);
         if (r <= 0)
                 return r;
@@ -302,6 +333,7 @@ static int appraise_device(DeviceAppraisal *d, const uint8_t *nonce, const uint8
         r = check_identity(d);
         if (r < 0)
                 return r;
+        check_told(d);
         chain_status_judge_revocation(&d->chain_status, c->device_verifier, &d->chain, c->ocsp, DEVICE_OCSP_FIRST);
         d->checks[CHECK_CHAIN_OCSP] = d->chain_status.ocsp;
         return judge_rims(d, c);
@@ -321,7 +353,7 @@ static bool device_accepted(const DeviceAppraisal *d) {
         return true;
 }
 
-int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collateral, Appraisal **ret) {
+int appraise(const EvidenceSet *set, const uint8_t *root, Collateral *collateral, Appraisal **ret) {
         _cleanup_(appraisal_freep) Appraisal *a = NULL;
         int r;
 
@@ -332,9 +364,11 @@ int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collatera
         if (!a->devices)
                 return -ENOMEM;
         a->n_devices = set->n_items;
+        if (root || set->n_items > 0)
+                memcpy(a->nonce, root ?: set->items[0].nonce, NONCE_SIZE);
         for (size_t i = 0; i < a->n_devices; i++) {
                 a->devices[i].evidence = &set->items[i];
-                r = appraise_device(&a->devices[i], nonce, set->items[0].nonce,
+                r = appraise_device(&a->devices[i], i, a->nonce, root,
                                     i > 0 ? &a->devices[i - 1].chain : NULL, collateral);
                 if (r < 0)
                         return r;

@@ -11,6 +11,7 @@
 #include "attest/collateral.h"
 #include "attest/evidence.h"
 #include "attest/identity.h"
+#include "attest/nonce.h"
 #include "attest/opaque.h"
 #include "attest/spdm.h"
 
@@ -35,6 +36,7 @@ typedef enum CheckId {
         CHECK_NONCE,
         CHECK_FWID,
         CHECK_IDENTITY,
+        CHECK_TOLD, /* the driver says the same as the device; only where it was asked */
         CHECK_DISTINCT,
         CHECK_DRIVER_RIM, /* the first of _RIM_CHECK_MAX */
         CHECK_VBIOS_RIM = CHECK_DRIVER_RIM + _RIM_CHECK_MAX, /* a switch's BIOS RIM as well */
@@ -89,12 +91,14 @@ typedef struct DeviceAppraisal {
 typedef struct Appraisal {
         DeviceAppraisal *devices;
         size_t n_devices;
-        bool accepted; /* there are devices and all of them are */
+        uint8_t nonce[NONCE_SIZE]; /* the one that all the devices' were asked with: the root, or the first device's */
+        bool accepted;             /* there are devices and all of them are */
 } Appraisal;
 
-/* `nonce`: what was asked, or NULL to hold each report against the file's own (which proves no freshness). Evidence
- * and collateral must outlive the result. 0 or -ENOMEM; all else is in the result. */
-int appraise(const EvidenceSet *set, const uint8_t *nonce, Collateral *collateral, Appraisal **ret);
+/* `root`: the nonce that was asked, itself or as each device's own derived from it (attest/nonce.h), or NULL to hold
+ * all reports against the nonce that the file has for the first (which proves no freshness). Evidence and collateral
+ * must outlive the result. 0 or -ENOMEM; all else is in the result. */
+int appraise(const EvidenceSet *set, const uint8_t *root, Collateral *collateral, Appraisal **ret);
 Appraisal *appraisal_free(Appraisal *a);
 DEFINE_CLEANUP_FUNC(Appraisal *, appraisal_free)
 

@@ -197,7 +197,7 @@ static int add_digest(json_object *submods, const char *key, const char *text) {
 int eat_overall_claims(const Appraisal *a, ClaimsVersion version, time_t now, json_object **ret) {
         _cleanup_json_ json_object *o = json_object_new_object();
         const TokenForm *form = form_of(version);
-        char nonce[2 * EVIDENCE_NONCE_SIZE + 1];
+        char nonce[2 * NONCE_SIZE + 1];
         bool any_gpu = false;
         int r;
 
@@ -211,7 +211,7 @@ int eat_overall_claims(const Appraisal *a, ClaimsVersion version, time_t now, js
         if (r < 0)
                 return r;
         if (a->n_devices > 0)
-                hex_encode(a->devices[0].evidence->nonce, EVIDENCE_NONCE_SIZE, nonce);
+                hex_encode(a->nonce, NONCE_SIZE, nonce);
         if (json_add_string(o, "x-nvidia-ver", claims_version_to_string(version)) < 0 ||
             json_add_string(o, "iss", any_gpu ? form->gpu_issuer : form->switch_issuer) < 0 ||
             json_add_bool(o, "x-nvidia-overall-att-result", a->accepted) < 0 ||

@@ -18,6 +18,7 @@ EvidenceSet *evidence_set_free(EvidenceSet *set) {
                 free(set->items[i].arch_name);
                 free(set->items[i].report);
                 free(set->items[i].chain);
+                free(set->items[i].told);
         }
         free(set->items);
         free(set);
@@ -154,4 +155,45 @@ int evidence_set_parse(const char *text, size_t size, EvidenceSet **ret, Fault *
 
         *ret = TAKE_PTR(set);
         return 0;
+}
+
+static int add_base64(json_object *o, const char *key, const void *data, size_t size) {
+        _cleanup_free_ char *text = base64_encode(data, size);
+
+        return text ? json_add_string(o, key, text) : -ENOMEM;
+}
+
+static int add_device(json_object *list, const Evidence *e) {
+        _cleanup_json_ json_object *o = json_object_new_object();
+        char nonce[2 * EVIDENCE_NONCE_SIZE + 1];
+
+        hex_encode(e->nonce, EVIDENCE_NONCE_SIZE, nonce);
+        if (!o || json_add_string(o, "arch", e->arch_name) < 0 || json_add_string(o, "nonce", nonce) < 0 ||
+            add_base64(o, "evidence", e->report, e->report_size) < 0 ||
+            add_base64(o, "certificate", e->chain, e->chain_size) < 0 || json_object_array_add(list, o) < 0)
+                return -ENOMEM;
+        TAKE_PTR(o);
+        return 0;
+}
+
+int evidence_set_to_json(const EvidenceSet *set, json_object **ret) {
+        _cleanup_json_ json_object *list = json_object_new_array();
+
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; i < set->n_items; i++)
+                if (add_device(list, &set->items[i]) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+int evidence_set_write(const EvidenceSet *set, char **ret_json) {
+        _cleanup_json_ json_object *list = NULL;
+        const char *text;
+
+        if (evidence_set_to_json(set, &list) < 0)
+                return -ENOMEM;
+        text = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        return !text || asprintf(ret_json, "%s\n", text) < 0 ? -ENOMEM : 0;
 }

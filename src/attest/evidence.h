@@ -11,6 +11,7 @@
 
 #include "attest/arch.h"
 #include "attest/spdm.h"
+#include "attest/survey.h"
 #include "basic/fault.h"
 
 #define EVIDENCE_NONCE_SIZE SPDM_NONCE_SIZE
@@ -27,6 +28,7 @@ typedef struct Evidence {
         size_t report_size;
         char *chain; /* PEM text */
         size_t chain_size;
+        DeviceFacts *told; /* what the driver said of the device beside its evidence; NULL in files */
 } Evidence;
 
 typedef struct EvidenceSet {
@@ -36,6 +38,12 @@ typedef struct EvidenceSet {
 
 EvidenceSet *evidence_set_free(EvidenceSet *set);
 DEFINE_CLEANUP_FUNC(EvidenceSet *, evidence_set_free)
+
+/* The set in the C++ SDK's form, with a newline behind; the caller's. 0 or -ENOMEM. */
+int evidence_set_write(const EvidenceSet *set, char **ret_json);
+
+/* The same as a new JSON array. 0 or -ENOMEM. */
+int evidence_set_to_json(const EvidenceSet *set, json_object **ret);
 
 /* 0; -EBADMSG with *ret_fault filled for text that is no evidence (an empty list included), -ENOMEM. */
 int evidence_set_parse(const char *text, size_t size, EvidenceSet **ret, Fault *ret_fault);

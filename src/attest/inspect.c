@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "attest/inspect.h"
-
 #include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,8 +7,10 @@
 #include "attest/collateral.h"
 #include "attest/evidence.h"
 #include "attest/opaque.h"
+#include "attest/options.h"
 #include "attest/rimid.h"
 #include "attest/spdm.h"
+#include "attest/verbs.h"
 #include "attest/verdict.h"
 #include "basic/hex.h"
 #include "basic/io.h"
@@ -226,7 +226,7 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
         return print_report(path, data, size, _ARCH_INVALID);
 }
 
-int verb_inspect(const Options *o) {
+static int inspect(const Options *o) {
         _cleanup_free_ uint8_t *data = NULL;
         Fault fault = {};
         size_t size;
@@ -247,4 +247,8 @@ int verb_inspect(const Options *o) {
                 return EXIT_CONFIGURATION;
         }
         return inspect_bytes(o, o->operands[0], data, size);
+}
+
+int verb_inspect(int argc, char *argv[]) {
+        return options_run(argc, argv, inspect);
 }

@@ -6,14 +6,17 @@
 #include <string.h>
 
 #include "attest/instant.h"
+#include "attest/rim.h"
+#include "attest/verdict.h"
 #include "basic/hex.h"
 #include "basic/log.h"
 
-void options_print_help(void) {
+static void print_help(void) {
         (void) puts("cocoon-attest verify --evidence FILE [OPTION]…\n"
                     "cocoon-attest inspect FILE [--check]\n"
+                    "cocoon-attest collect [-o FILE]      has a --help of its own\n"
                     "\n"
-                    "Appraise the attestation evidence of NVIDIA GPUs and NVSwitches, offline.\n"
+                    "Collect the attestation evidence of NVIDIA GPUs and NVSwitches, and appraise it, offline.\n"
                     "\n"
                     "verify:\n"
                     "     --evidence FILE          evidence in a JSON form of NVIDIA's tools\n"
@@ -152,7 +155,7 @@ static int take_option(Options *o, int option, const char *argument) {
         case OPT_EAT:            o->eat = argument; return 0;
         case OPT_JSON:           o->json = true; return 0;
         case OPT_CHECK:          o->check = true; return 0;
-        case 'h':                options_print_help(); o->done = true; return 0;
+        case 'h':                print_help(); o->done = true; return 0;
         case OPT_VERSION:        (void) puts("cocoon-attest " PROJECT_VERSION); o->done = true; return 0;
         default:                 return -EINVAL; /* getopt has said why */
         }
@@ -186,4 +189,21 @@ void options_done(Options *o) {
         free(o->rim_dirs);
         free(o->ocsp_dirs);
         *o = (Options){};
+}
+
+int options_run(int argc, char *argv[], int (*run)(const Options *options)) {
+        _cleanup_(options_done) Options options = {};
+        int status;
+
+        if (options_parse(argc, argv, &options) < 0)
+                return EXIT_CONFIGURATION;
+        if (options.done)
+                return EXIT_SUCCESS;
+        if (rim_library_init() < 0) {
+                log_error("Failed to start the XML signature library.");
+                return EXIT_CONFIGURATION;
+        }
+        status = run(&options);
+        rim_library_done();
+        return status;
 }

@@ -20,9 +20,10 @@ typedef struct Options {
         bool done; /* --help or --version was printed */
 } Options;
 
-/* Parses what follows the verb: argv[0] is the verb. 0; -EINVAL after having said what is wrong on standard error;
+/* Parses what follows the verb: argv[0] is the program. 0; -EINVAL after having said what is wrong on standard error;
  * -ENOMEM. */
 int options_parse(int argc, char *argv[], Options *ret);
 void options_done(Options *o);
 
-void options_print_help(void);
+/* Parses, and runs a verb with the result and with the XML signature library started: its exit status. */
+int options_run(int argc, char *argv[], int (*run)(const Options *options));

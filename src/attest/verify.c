@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "attest/verify.h"
-
 #include <fcntl.h>
 #include <string.h>
 
 #include "attest/collateral.h"
 #include "attest/default-policy.h"
+#include "attest/options.h"
+#include "attest/verbs.h"
 #include "attest/verdict.h"
 #include "basic/io.h"
 #include "basic/log.h"
@@ -151,7 +151,7 @@ static int open_collateral(const Options *o, Collateral **ret) {
         return r;
 }
 
-int verb_verify(const Options *o) {
+static int verify(const Options *o) {
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
         _cleanup_(collateral_freep) Collateral *collateral = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
@@ -187,4 +187,8 @@ int verb_verify(const Options *o) {
         if (r < 0)
                 return refuse_evidence(o, policy, policy_name, &fault);
         return judge(o, set, collateral, policy, policy_name);
+}
+
+int verb_verify(int argc, char *argv[]) {
+        return options_run(argc, argv, verify);
 }

@@ -66,15 +66,17 @@ const char *read_file_strerror(int error) {
         return error == -EINVAL ? "Not a regular file" : strerror(abs(error));
 }
 
-static int write_all(int fd, const uint8_t *data, size_t size) {
+int write_all(int fd, const void *data, size_t size) {
+        const uint8_t *p = data;
+
         while (size > 0) {
-                ssize_t k = write(fd, data, size);
+                ssize_t k = write(fd, p, size);
 
                 if (k < 0 && errno == EINTR)
                         continue;
                 if (k < 0)
                         return -errno;
-                data += k;
+                p += k;
                 size -= (size_t) k;
         }
         return 0;

@@ -20,6 +20,9 @@ const char *read_file_strerror(int error);
  * directory. 0 or a negative errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
 
+/* All of it: 0 or the errno of write(), after which some of it may have been. */
+int write_all(int fd, const void *data, size_t size);
+
 /* All of `size` bytes at `offset`: 0, -EIO when the file ends before, or the errno of pread(). */
 int pread_all(int fd, void *ret, size_t size, uint64_t offset);
 

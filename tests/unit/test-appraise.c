@@ -169,7 +169,7 @@ static void test_checks_without_a_claim(void) {
 
 #define COMMON_CHECKS                                                                                           \
         "architecture report-parsed report-cert-chain report-cert-chain-ocsp report-signature nonce fwid "       \
-        "device-identity distinct-devices "
+        "device-identity driver-agrees distinct-devices "
 #define RIM_CHECKS(rim)                                                                                         \
         rim "-fetched " rim "-schema " rim "-cert-chain " rim "-cert-chain-ocsp " rim "-signature " rim         \
             "-product " rim "-version " rim "-measurements "

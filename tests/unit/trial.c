@@ -115,7 +115,7 @@ static bool has_check(const DeviceAppraisal *d, CheckId id) {
 
 static bool may_be_off(CheckId id) {
         return id == CHECK_CHAIN_OCSP || id == CHECK_DRIVER_RIM + RIM_OCSP || id == CHECK_VBIOS_RIM + RIM_OCSP ||
-               id == CHECK_TOPOLOGY;
+               id == CHECK_TOPOLOGY || id == CHECK_TOLD;
 }
 
 /* Bit n: a check is in state n. Those that a device does not have count only when they say something. */
@@ -156,6 +156,15 @@ static bool is_consistent(const Trial *s) {
         return good && s->verdict.status == (s->appraisal->accepted && policy_met ? EXIT_ACCEPTED : EXIT_REFUSED);
 }
 
+static void tell(const Trial *s) {
+        for (size_t i = 0; i < s->set->n_items; i++)
+                if (s->told[i]) {
+                        s->set->items[i].told = malloc(sizeof(*s->told[i]));
+                        MUST(s->set->items[i].told);
+                        *s->set->items[i].told = *s->told[i];
+                }
+}
+
 int trial_judge(Trial *s) {
         _cleanup_free_ char *json = sim_evidence_json(s->evidence, s->n_devices, SIM_FORM_CPP), *text = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
@@ -170,6 +179,7 @@ int trial_judge(Trial *s) {
         MUST(policy_parse(rules, strlen(rules), &policy, &fault) >= 0);
         if (evidence_set_parse(json, strlen(json), &s->set, &fault) < 0)
                 return -1;
+        tell(s);
         MUST(appraise(s->set, s->without_nonce ? NULL : s->nonce, s->collateral, &s->appraisal) >= 0);
         MUST(verdict_reach(s->appraisal, policy, s->version, time(NULL), &s->verdict) >= 0);
         if (is_consistent(s))

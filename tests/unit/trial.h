@@ -22,6 +22,7 @@ typedef struct Trial {
         const char *policy;        /* text; NULL: the strict one */
         ClaimsVersion version;
         time_t at;                 /* 0: now */
+        const DeviceFacts *told[TRIAL_DEVICES_MAX]; /* by the driver; NULL: it was not asked */
         char dir[64], answers[96];
         const char *rim_dirs[2];
 
