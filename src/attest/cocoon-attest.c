@@ -14,6 +14,7 @@ static const struct {
         { "verify",  verb_verify  },
         { "inspect", verb_inspect },
         { "collect", verb_collect },
+        { "bundle",  verb_bundle  },
 };
 
 int main(int argc, char *argv[]) {
@@ -31,6 +32,6 @@ int main(int argc, char *argv[]) {
                 if (options.done)
                         return EXIT_SUCCESS;
         }
-        log_error("expected a verb, verify, inspect or collect; see cocoon-attest --help.");
+        log_error("expected a verb, verify, inspect, collect or bundle; see cocoon-attest --help.");
         return EXIT_CONFIGURATION;
 }

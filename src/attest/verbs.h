@@ -7,3 +7,4 @@
 int verb_verify(int argc, char *argv[]);
 int verb_inspect(int argc, char *argv[]);
 int verb_collect(int argc, char *argv[]);
+int verb_bundle(int argc, char *argv[]);
