@@ -20,13 +20,14 @@
  * `gone N` makes the Nth --device answer to nothing any more.
  *
  * The system: init state settings capabilities ready-get ready driver count; error, hang, slow, crash as above.
+ * For switches: nscq-init nscq-driver nscq-count.
  *   driver VERSION | count N | cc on|off | devtools on|off | environment unavailable|simulation|production
  *   multigpu none|ppcie|nvle | ready refuse (no permission) | ready stick (says yes and does nothing)
  *
  * Services: `rim ID …`, `rim all …`; `ocsp all …`, `ocsp device N LEVEL …` (1 to 3), `ocsp rim LEVEL …` (0 to 2).
  *   NUMBER (an HTTP status) | slow MS … | hang | close | truncated | huge | endless | redirect URL | garbage | empty
  *   RIMs: wrong-id bad-base64 wrong-sha other (the next one under this id)
- *   OCSP: see sim/ocsp-service.h */
+ *   OCSP: see sim/services.h */
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -7,7 +7,8 @@
 
 #include "sim/must.h"
 
-#define DAY_SEC 86400
+#define DAY_SEC    86400
+#define NONCE_SIZE 32
 
 /* An arc for examples (RFC 7042 has one for companies, 32473). */
 #define OID_NOTHING "1.3.6.1.4.1.32473.1"
@@ -38,7 +39,8 @@ static void add_single(OCSP_BASICRESP *basic, SimPki *pki, const SimOcspSingle *
         ASN1_TIME *from = moment(s->this_update), *to = moment(s->next_update), *revoked = moment(-DAY_SEC);
 
         MUST(digest);
-        id = OCSP_cert_to_id(digest, s->about.cert, sim_pki_cert(pki, s->about.authority)->cert);
+        id = s->id ? OCSP_CERTID_dup(s->id)
+                   : OCSP_cert_to_id(digest, s->about.cert, sim_pki_cert(pki, s->about.authority)->cert);
         MUST(id);
         MUST(OCSP_basic_add1_status(basic, id, statuses[s->about.status], s->reason, revoked, from,
                                     s->no_next_update ? NULL : to));
@@ -80,6 +82,10 @@ void sim_ocsp_compose(SimPki *pki, const SimOcspComposition *c, uint8_t **ret, s
         MUST(basic);
         for (size_t i = 0; i < c->n_singles; i++)
                 add_single(basic, pki, &c->singles[i]);
+        if (c->request)
+                MUST(OCSP_copy_nonce(basic, c->request) > 0);
+        if (c->other_nonce)
+                MUST(OCSP_basic_add1_nonce(basic, NULL, NONCE_SIZE) == 1);
         if (c->padding > 0)
                 add_padding(basic, c->padding);
         set_produced_at(basic, c->produced_at);

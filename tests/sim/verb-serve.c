@@ -13,6 +13,7 @@
 #include "sim/must.h"
 #include "sim/options.h"
 #include "sim/server.h"
+#include "sim/services.h"
 
 typedef struct Options {
         const char *socket, *http, *state, *control, *log;
@@ -131,6 +132,10 @@ static void serve_driver(void *userdata, int fd) {
         sim_driver_serve(userdata, fd);
 }
 
+static void serve_services(void *userdata, int fd) {
+        sim_services_serve(userdata, fd);
+}
+
 static int listen_all(const Options *o, SimMachine *m, SimListener *listeners, size_t *n) {
         unsigned port;
         int r;
@@ -143,7 +148,7 @@ static int listen_all(const Options *o, SimMachine *m, SimListener *listeners, s
                 (*n)++;
         }
         if (o->http) {
-                listeners[*n] = (SimListener){ .serve = serve_driver, .userdata = m };
+                listeners[*n] = (SimListener){ .serve = serve_services, .userdata = m };
                 r = sim_listen_tcp(o->http, &listeners[*n].fd, &port);
                 if (r < 0)
                         return log_error_errno(r, "Failed to listen at %s: %m", o->http);
