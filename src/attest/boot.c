@@ -118,7 +118,8 @@ static void add_source(GatherOptions *o, const AttestConfig *c, CollateralSource
                 o->cache = c->cache;
                 break;
         case SOURCE_BUNDLE:
-                o->bundle = c->bundle;
+                /* The default is a disk that a host may attach. */
+                o->bundle = c->bundle && (access(c->bundle, F_OK) == 0 || errno != ENOENT) ? c->bundle : NULL;
                 break;
         case SOURCE_DIRECTORY:
                 o->collateral.rim_dirs = (const char *const *) c->rim_dirs;
@@ -206,6 +207,10 @@ static int step_decide(Boot *b) {
                 return 0;
         b->status = b->verdict.status;
         b->refused_check = verdict_reason(&b->verdict, b->refused_device, &b->fault);
+        if (b->status == EXIT_COLLATERAL_MISSING)
+                b->advice = "Let the guest reach the services, or give it a fresh bundle (cocoon-attest bundle).";
+        else if (strcmp(b->fault.what, "policy") == 0)
+                b->advice = "Give the guest a GPU that meets the policy, or another policy in its image.";
         return -EPERM;
 }
 
@@ -354,9 +359,7 @@ static const struct {
         { "clear",         step_clear,         "Reboot the guest: its GPUs' ready state cannot be changed." },
         { "collect",       step_collect,       "Reset the GPU on the host; if it stays, it is broken." },
         { "appraise",      step_appraise,      "Check TrustAnchors=, Bundle= and directories in attest.conf(5)." },
-        { "decide",        step_decide,
-          "The journal has every check. Missing collateral: give the guest network or a fresh bundle (cocoon-attest "
-          "bundle). Anything else: do not trust this GPU before it is understood." },
+        { "decide",        step_decide,        "Do not trust this GPU before that is understood; the journal has every check." },
         { "compare",       step_compare,       "Give the guest its GPUs before it boots, and leave them alone." },
         { "publish",       step_publish,       "Look at /run/cocoon: is there space?" },
         { "measure",       step_measure,       "Start the guest as a TDX guest with Linux 6.16 or newer, or without RequireTDX=." },
@@ -403,7 +406,7 @@ static void refuse(Boot *b, size_t step, int error) {
         Fault f = {};
 
         b->failed_step = steps[step].name;
-        b->advice = steps[step].advice;
+        b->advice = b->advice ?: steps[step].advice;
         if (!*b->fault.what)
                 (void) fault_set(&b->fault, error, steps[step].name, "to be done", "%s", strerror(-error));
         if (undo(b, &f) < 0)

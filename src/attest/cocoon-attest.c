@@ -11,11 +11,12 @@ static const struct {
         const char *name;
         int (*run)(int argc, char *argv[]);
 } verbs[] = {
-        { "verify",  verb_verify  },
-        { "inspect", verb_inspect },
-        { "collect", verb_collect },
-        { "boot",    verb_boot    },
-        { "absent",  verb_absent  },
+        { "verify",     verb_verify     },
+        { "inspect",    verb_inspect    },
+        { "collect",    verb_collect    },
+        { "bundle",     verb_bundle     },
+        { "boot",       verb_boot       },
+        { "absent",     verb_absent     },
         { "replay-log", verb_replay_log },
 };
 
@@ -34,6 +35,6 @@ int main(int argc, char *argv[]) {
                 if (options.done)
                         return EXIT_SUCCESS;
         }
-        log_error("expected a verb, verify, inspect or collect; see cocoon-attest --help.");
+        log_error("expected a verb; see cocoon-attest --help.");
         return EXIT_CONFIGURATION;
 }

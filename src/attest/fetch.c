@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "attest/ocsp-request.h"
 #include "attest/rim-answer.h"
+#include "basic/clock.h"
 #include "basic/http.h"
 #include "basic/io.h"
 
@@ -59,15 +59,12 @@ struct Fetcher {
 };
 
 static uint64_t now_msec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+        return monotonic_usec() / USEC_PER_MSEC;
 }
 
 /* UINT64_MAX: no end. */
 static uint64_t time_left(const Fetcher *f) {
-        uint64_t now = now_msec(), end = f->options->deadline_usec / 1000;
+        uint64_t now = now_msec(), end = f->options->deadline_usec / USEC_PER_MSEC;
 
         if (f->options->deadline_usec == 0)
                 return UINT64_MAX;

@@ -6,11 +6,10 @@
 #include <sys/stat.h>
 
 #include "attest/bundle.h"
+#include "basic/clock.h"
 
 /* Something new is asked for at most twice: what is missing, and what turns out not to fit. */
 #define ROUNDS_MAX 4U
-
-#define USEC_PER_SEC 1000000U
 
 static bool is_directory(const char *path) {
         struct stat st;

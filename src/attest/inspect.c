@@ -233,7 +233,7 @@ static int inspect(const Options *o) {
         int r;
 
         if (o->n_operands != 1 || o->evidence || o->have_nonce || o->policy || o->rim_dirs || o->ocsp_dirs || o->eat ||
-            o->json || o->have_version) {
+            o->json || o->have_version || o->bundle || o->cache || o->online || o->max_age > 0) {
                 log_error("inspect takes one FILE, --check, --trust-anchors and --at; see cocoon-attest --help.");
                 return EXIT_CONFIGURATION;
         }

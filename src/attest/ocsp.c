@@ -343,13 +343,12 @@ static bool look_up(OcspAnswers *a, const OcspWant *want) {
 
 /* What the service had to say belongs to the reason why there is nothing. */
 static void explain(const OcspWant *want, Fault *f) {
-        char before[sizeof(f->found)];
+        const Fault before = *f;
 
-        (void) snprintf(before, sizeof(before), "%s", f->found);
         if (*want->denied.found)
-                (void) fault_set(f, 0, f->what, want->denied.expected, "%s; %s", before, want->denied.found);
+                (void) fault_set(f, 0, before.what, want->denied.expected, "%s; %s", before.found, want->denied.found);
         else
-                (void) fault_set(f, 0, f->what, f->expected, "%s, from %s", before, want->service);
+                (void) fault_set(f, 0, before.what, before.expected, "%s, from %s", before.found, want->service);
 }
 
 OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,

@@ -5,9 +5,11 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "attest/fetch-options.h"
 #include "attest/instant.h"
 #include "attest/rim.h"
 #include "attest/verdict.h"
+#include "basic/conf.h"
 #include "basic/hex.h"
 #include "basic/log.h"
 
@@ -15,8 +17,12 @@ static void print_help(void) {
         (void) puts("cocoon-attest verify --evidence FILE [OPTION]…\n"
                     "cocoon-attest inspect FILE [--check]\n"
                     "cocoon-attest collect [-o FILE]      has a --help of its own\n"
+                    "cocoon-attest bundle [-o FILE]       has a --help of its own\n"
+                    "cocoon-attest boot                   has a --help of its own\n"
+                    "cocoon-attest absent                 has a --help of its own\n"
+                    "cocoon-attest replay-log             has a --help of its own\n"
                     "\n"
-                    "Collect the attestation evidence of NVIDIA GPUs and NVSwitches, and appraise it, offline.\n"
+                    "Collect the attestation evidence of NVIDIA GPUs and NVSwitches, and appraise it, offline or with NVIDIA's services.\n"
                     "\n"
                     "verify:\n"
                     "     --evidence FILE          evidence in a JSON form of NVIDIA's tools\n"
@@ -25,9 +31,15 @@ static void print_help(void) {
                     "     --claims-version VERSION 2.0, 3.0 or 4.0 [what the policy names]\n"
                     "     --rim-dir DIR            where RIMs are, as ID.xml; may be repeated\n"
                     "     --ocsp-dir DIR           where OCSP answers are, as *.der; may be repeated\n"
+                    "     --bundle FILE            RIMs and OCSP answers in one file, block device or directory\n"
+                    "     --cache DIR              what services gave before, and what they give now\n"
+                    "     --max-collateral-age TIME\n"
+                    "                              OCSP answers must not be older [until they say themselves]\n"
                     "     --ocsp=require|off       off: revocation is not asked about [require]\n"
                     "     --eat FILE               write the claims as a token bundle (EAT) as well\n"
                     "     --json                   print one JSON object\n"
+                    "     --online                 ask NVIDIA's services for what is missing:\n"
+                    FETCH_HELP
                     "inspect:\n"
                     "     --check                  judge a RIM's schema, signature and chain\n"
                     "both:\n"
@@ -54,6 +66,10 @@ enum {
         OPT_EAT,
         OPT_JSON,
         OPT_CHECK,
+        OPT_BUNDLE,
+        OPT_CACHE,
+        OPT_MAX_AGE,
+        OPT_ONLINE,
         OPT_VERSION,
 };
 
@@ -70,6 +86,11 @@ static const struct option long_options[] = {
         { "eat",            required_argument, NULL, OPT_EAT            },
         { "json",           no_argument,       NULL, OPT_JSON           },
         { "check",          no_argument,       NULL, OPT_CHECK          },
+        { "bundle",         required_argument, NULL, OPT_BUNDLE         },
+        { "cache",          required_argument, NULL, OPT_CACHE          },
+        { "max-collateral-age", required_argument, NULL, OPT_MAX_AGE    },
+        { "online",         no_argument,       NULL, OPT_ONLINE         },
+        FETCH_LONG_OPTIONS,
         { "help",           no_argument,       NULL, 'h'                },
         { "version",        no_argument,       NULL, OPT_VERSION        },
         {},
@@ -141,6 +162,20 @@ static int parse_version(Options *o, const char *text) {
         return 0;
 }
 
+static int parse_max_age(Options *o, const char *text) {
+        if (*text && conf_parse_sec(NULL, text, &o->max_age) >= 0 && o->max_age > 0)
+                return 0;
+        return bad("--max-collateral-age", "a time such as 12h", text);
+}
+
+static int take_fetch_option(Options *o, int option, const char *argument) {
+        int r;
+
+        r = fetch_options_take(&o->fetch, option, argument);
+        o->have_fetch = o->have_fetch || r > 0;
+        return r > 0 ? 0 : -EINVAL; /* getopt or the parser has said why */
+}
+
 static int take_option(Options *o, int option, const char *argument) {
         switch (option) {
         case OPT_EVIDENCE:       o->evidence = argument; return 0;
@@ -155,14 +190,18 @@ static int take_option(Options *o, int option, const char *argument) {
         case OPT_EAT:            o->eat = argument; return 0;
         case OPT_JSON:           o->json = true; return 0;
         case OPT_CHECK:          o->check = true; return 0;
+        case OPT_BUNDLE:         o->bundle = argument; return 0;
+        case OPT_CACHE:          o->cache = argument; return 0;
+        case OPT_MAX_AGE:        return parse_max_age(o, argument);
+        case OPT_ONLINE:         o->online = true; return 0;
         case 'h':                print_help(); o->done = true; return 0;
         case OPT_VERSION:        (void) puts("cocoon-attest " PROJECT_VERSION); o->done = true; return 0;
-        default:                 return -EINVAL; /* getopt has said why */
+        default:                 return take_fetch_option(o, option, argument);
         }
 }
 
 int options_parse(int argc, char *argv[], Options *ret) {
-        _cleanup_(options_done) Options o = { .ocsp = true };
+        _cleanup_(options_done) Options o = { .ocsp = true, .fetch = FETCH_OPTIONS_DEFAULT };
         int option, r;
 
         o.any_time = time(NULL);
@@ -173,6 +212,10 @@ int options_parse(int argc, char *argv[], Options *ret) {
                         return r;
                 if (o.done)
                         break;
+        }
+        if (o.have_fetch && !o.online && !o.done) {
+                log_error("The options about services belong to --online; see cocoon-attest --help.");
+                return -EINVAL;
         }
         /* What is named counts, in whatever order the options stand. */
         if (o.device_time == TIME_UNSET)

@@ -7,11 +7,14 @@
 #include <time.h>
 
 #include "attest/claims.h"
+#include "attest/fetch.h"
 
 typedef struct Options {
-        const char *evidence, *policy, *trust_anchors, *eat;
+        const char *evidence, *policy, *trust_anchors, *eat, *bundle, *cache;
         const char **rim_dirs, **ocsp_dirs; /* NULL terminated; the arrays are owned, the strings are argv's */
-        bool have_nonce, ocsp, json, check, have_version;
+        bool have_nonce, ocsp, json, check, have_version, online, have_fetch;
+        FetchOptions fetch;
+        uint64_t max_age; /* microseconds */
         uint8_t nonce[32];
         time_t device_time, rim_time, any_time; /* the last: for those that have none of their own */
         ClaimsVersion version;

@@ -10,6 +10,8 @@
 /* A switch's report does not name its project; there is one. */
 #define LS10_PROJECT "5612_0002_890"
 
+#define ID_PREFIX "NV_"
+
 static int get_text(const Opaque *o, OpaqueType type, const char *name, char ret[static OPAQUE_TEXT_SIZE], Fault *f) {
         int r;
 
@@ -39,9 +41,19 @@ int rim_id_driver(const Opaque *o, Architecture arch, char **ret, Fault *ret_fau
         r = rim_product(o, arch, chip, ret_fault);
         if (r < 0)
                 return r;
-        if (asprintf(ret, "%s_%s_%s", arch == ARCH_HOPPER ? "NV_GPU_DRIVER" : "NV_GPU_CC_DRIVER", chip, version) < 0)
-                return -ENOMEM;
-        return 0;
+        return rim_id_driver_of(arch, chip, version, ret);
+}
+
+int rim_id_driver_of(Architecture arch, const char *chip, const char *version, char **ret) {
+        const char *product = chip ?: arch_info(arch)->product ?: BLACKWELL_DEFAULT_CHIP;
+
+        if (strncmp(version, ID_PREFIX, strlen(ID_PREFIX)) == 0) {
+                *ret = strdup(version);
+                return *ret ? 0 : -ENOMEM;
+        }
+        return asprintf(ret, "%s_%s_%s", arch == ARCH_HOPPER ? "NV_GPU_DRIVER" : "NV_GPU_CC_DRIVER", product, version) < 0 ?
+                       -ENOMEM :
+                       0;
 }
 
 static void remove_dots(char *text) {
@@ -53,6 +65,18 @@ static void remove_dots(char *text) {
         *to = 0;
 }
 
+int rim_id_vbios_of(Architecture arch, const char *firmware, char **ret) {
+        bool whole = strncmp(firmware, ID_PREFIX, strlen(ID_PREFIX)) == 0;
+        const char *prefix = whole ? "" : arch_info(arch)->is_switch ? "NV_SWITCH_BIOS_" LS10_PROJECT "_" : "NV_GPU_VBIOS_";
+        char *id;
+
+        if (asprintf(&id, "%s%s", prefix, firmware) < 0)
+                return -ENOMEM;
+        remove_dots(id + strlen(prefix));
+        *ret = id;
+        return 0;
+}
+
 int rim_id_vbios(const Opaque *o, Architecture arch, char **ret, Fault *ret_fault) {
         char version[OPAQUE_TEXT_SIZE], project[OPAQUE_TEXT_SIZE], project_sku[OPAQUE_TEXT_SIZE],
                 chip_sku[OPAQUE_TEXT_SIZE];
@@ -61,9 +85,9 @@ int rim_id_vbios(const Opaque *o, Architecture arch, char **ret, Fault *ret_faul
 
         if (opaque_vbios_version(o, is_switch, version) < 0)
                 return fault_set(ret_fault, EBADMSG, "VBIOS version", "an entry in the report", "none");
-        remove_dots(version);
         if (is_switch)
-                return asprintf(ret, "NV_SWITCH_BIOS_" LS10_PROJECT "_%s", version) < 0 ? -ENOMEM : 0;
+                return rim_id_vbios_of(arch, version, ret);
+        remove_dots(version);
 
         r = get_text(o, OPAQUE_PROJECT, "project", project, ret_fault);
         if (r < 0)

@@ -40,7 +40,7 @@ static void refuse(const char *root, const char *device, const char *reason) {
 
         log_record(LOG_ERR, MESSAGE_GPU_UNATTESTED, fields, ELEMENTSOF(fields),
                    "This guest was not told to attest GPUs: %s. %s", reason, advice);
-        (void) console_say(root, "cocoon-attest: this guest was not told to attest GPUs: %s. %s", reason, advice);
+        (void) console_say(root, "cocoon-attest: This guest was not told to attest GPUs: %s. %s", reason, advice);
 }
 
 static int run(const char *root) {

@@ -7,6 +7,7 @@
 int verb_verify(int argc, char *argv[]);
 int verb_inspect(int argc, char *argv[]);
 int verb_collect(int argc, char *argv[]);
+int verb_bundle(int argc, char *argv[]);
 int verb_boot(int argc, char *argv[]);
 int verb_absent(int argc, char *argv[]);
 int verb_replay_log(int argc, char *argv[]);

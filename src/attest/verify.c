@@ -3,7 +3,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "attest/collateral.h"
+#include "attest/fetch-options.h"
+#include "attest/gather.h"
 #include "attest/options.h"
 #include "attest/policy-file.h"
 #include "attest/verbs.h"
@@ -63,18 +64,47 @@ static int print(const Options *o, const Verdict *v, const Policy *policy, const
         return 0;
 }
 
-static int judge(const Options *o, const EvidenceSet *set, Collateral *collateral, const Policy *policy,
-                 const char *policy_name) {
-        _cleanup_(appraisal_freep) Appraisal *appraisal = NULL;
+static int get_appraisal(const Options *o, const EvidenceSet *set, GatherResult *ret) {
+        FetchOptions fetch = o->fetch;
+        const GatherOptions options = {
+                .collateral = {
+                        .anchors_dir = o->trust_anchors,
+                        .rim_dirs = (const char *const *) o->rim_dirs,
+                        .ocsp_dirs = (const char *const *) o->ocsp_dirs,
+                        .ocsp = o->ocsp,
+                        .device_time = o->device_time,
+                        .rim_time = o->rim_time,
+                },
+                .bundle = o->bundle,
+                .cache = o->cache,
+                .max_age_usec = o->max_age,
+                .fetch = o->online ? &fetch : NULL,
+        };
+        Fault fault = {};
+        int r;
+
+        fetch_options_start(&fetch);
+        r = gather(set, o->have_nonce ? o->nonce : NULL, &options, ret, &fault);
+        if (r < 0 && *fault.what)
+                log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
+        else if (r < 0)
+                return log_error_errno(r, "Failed to appraise: %m");
+        else if (*ret->cache.found)
+                log_warning("%s: expected %s, found %s.", ret->cache.what, ret->cache.expected, ret->cache.found);
+        return r;
+}
+
+static int judge(const Options *o, const EvidenceSet *set, const Policy *policy, const char *policy_name) {
+        _cleanup_(gather_result_done) GatherResult result = {};
         _cleanup_(verdict_done) Verdict verdict = {};
         ClaimsVersion version = o->have_version ? o->version : policy_claims_version(policy);
         int r;
 
-        r = appraise(set, o->have_nonce ? o->nonce : NULL, collateral, &appraisal);
-        if (r >= 0)
-                r = verdict_reach(appraisal, policy, version, time(NULL), &verdict);
+        if (get_appraisal(o, set, &result) < 0)
+                return EXIT_CONFIGURATION;
+        r = verdict_reach(result.appraisal, policy, version, time(NULL), &verdict);
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to appraise: %m");
+                (void) log_error_errno(r, "Failed to reach a verdict: %m");
                 return EXIT_CONFIGURATION;
         }
         if (write_eat(o, &verdict) < 0 || print(o, &verdict, policy, policy_name) < 0)
@@ -92,29 +122,8 @@ static int refuse_evidence(const Options *o, const Policy *policy, const char *p
         return EXIT_REFUSED;
 }
 
-static int open_collateral(const Options *o, Collateral **ret) {
-        const CollateralOptions options = {
-                .anchors_dir = o->trust_anchors,
-                .rim_dirs = (const char *const *) o->rim_dirs,
-                .ocsp_dirs = (const char *const *) o->ocsp_dirs,
-                .ocsp = o->ocsp,
-                .device_time = o->device_time,
-                .rim_time = o->rim_time,
-        };
-        Fault fault;
-        int r;
-
-        r = collateral_open(&options, ret, &fault);
-        if (r == -ENOMEM)
-                return log_oom();
-        if (r < 0)
-                log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
-        return r;
-}
-
 static int verify(const Options *o) {
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
-        _cleanup_(collateral_freep) Collateral *collateral = NULL;
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_free_ uint8_t *text = NULL;
         _cleanup_free_ char *policy_name = NULL;
@@ -127,8 +136,7 @@ static int verify(const Options *o) {
                                      "verify takes --evidence FILE and no other operand; see cocoon-attest --help.");
                 return EXIT_CONFIGURATION;
         }
-        if (read_policy(o, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0 ||
-            open_collateral(o, &collateral) < 0)
+        if (read_policy(o, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0)
                 return EXIT_CONFIGURATION;
 
         r = read_file_at(AT_FDCWD, o->evidence, EVIDENCE_FILE_MAX, &text, &size);
@@ -147,7 +155,7 @@ static int verify(const Options *o) {
         }
         if (r < 0)
                 return refuse_evidence(o, policy, policy_name, &fault);
-        return judge(o, set, collateral, policy, policy_name);
+        return judge(o, set, policy, policy_name);
 }
 
 int verb_verify(int argc, char *argv[]) {
