@@ -57,7 +57,7 @@ vm_unpack() {
 #!/bin/sh
 [ "$1" = prereqs ] && exit 0
 for tree in /overlay/*.tar; do
-        [ -e "$tree" ] && chroot "$rootmnt" tar -xf - -C / --keep-directory-symlink --no-same-owner <"$tree"
+        [ -e "$tree" ] && chroot "$rootmnt" /usr/bin/tar -xf - -C / --keep-directory-symlink --no-same-owner <"$tree"
 done
 exit 0
 END
@@ -154,7 +154,10 @@ vm_boot() {
 
         shift 3
         if ((${#VM_OVERLAYS[@]} > 0)); then
-                cat "$initrd" "${VM_OVERLAYS[@]}" >"$output/initrd"
+                cp "$initrd" "$output/initrd"
+                # The kernel takes an archive behind another only where it is aligned.
+                truncate -s %4 "$output/initrd"
+                cat "${VM_OVERLAYS[@]}" >>"$output/initrd"
                 initrd=$output/initrd
         fi
         : "${VM_ACCELERATOR:=$(vm_accelerator)}"
