@@ -18,8 +18,6 @@
 #define N_GPUS     8U
 #define N_SWITCHES 4U
 
-extern char **environ;
-
 typedef struct Report {
         unsigned has_cec, size, cec_size;
         uint8_t nonce[32], data[0x2000], cec[0x1000];
