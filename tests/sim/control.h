@@ -20,6 +20,7 @@
  * `gone N` makes the Nth --device answer to nothing any more.
  *
  * The system: init state settings capabilities ready-get ready driver count; error, hang, slow, crash as above.
+ * For switches: nscq-init nscq-driver nscq-count.
  *   driver VERSION | count N | cc on|off | devtools on|off | environment unavailable|simulation|production
  *   multigpu none|ppcie|nvle | ready refuse (no permission) | ready stick (says yes and does nothing)
  *

@@ -11,6 +11,7 @@
 
 #include "basic/hex.h"
 #include "sim/bytes.h"
+#include "sim/fake-nscq.h"
 #include "sim/fake-nvml.h"
 #include "sim/must.h"
 
@@ -19,12 +20,6 @@
 #define TNVL_LOCKED 3U
 #define UUID_SIZE   16U
 #define KEYS_MAX    6U
-
-/* What NSCQ says where NVML has codes of its own. */
-enum {
-        NSCQ_ERROR_INVALID_UUID = -2,
-        NSCQ_ERROR_DRIVER       = -7,
-};
 
 typedef struct Call {
         SimMachine *machine;
