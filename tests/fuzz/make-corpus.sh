@@ -14,7 +14,8 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,eventlog,evidence,hub,json,ocsp,policy,quote,rim,runtime,spdm,spec,verity}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,hub,json,ocsp,policy,quote,rim,rim-answer,runtime}
+mkdir -p "$work/corpus"/{spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {
@@ -70,6 +71,13 @@ for path in sorted(sim.rglob("*")):
                     pass
     elif path.suffix == ".xml":
         add("rim", data)
+        text = base64.b64encode(data).decode()
+        answer = {"id": path.stem, "rim": text, "sha256": hashlib.sha256(data).hexdigest(), "rim_format": "TCG"}
+        if path.parents[1].name in ("blackwell", "ls10"):
+            add("rim-answer", path.stem.encode() + b"\n" + json.dumps(answer).encode())
+            answers = [base64.b64encode(p.read_bytes()).decode() for p in sorted(path.parents[1].glob("ocsp/*.der"))]
+            bundle = {"cocoon-bundle": 1, "created": "", "rims": [{"id": path.stem, "rim": text}], "ocsp": answers}
+            add("bundle", json.dumps(bundle).encode())
     elif path.suffix == ".der" and "ocsp" in path.parts:
         # About which chain of the scene an answer is does not matter here: it comes with the first.
         try:
@@ -127,6 +135,11 @@ for pages in [plain], [plain[:2], [large, folder]], [[]], *([plain, [entry]] for
     add("hub", b"\0" + b"\0".join(json.dumps(page).encode() for page in pages))
 add("hub", b"\1" + json.dumps({"sha": sha1, "siblings": [{"rfilename": "README.md"}]}).encode())
 add("hub", b"\1" + json.dumps({"sha": "main"}).encode())
+
+for text in {}, {"cocoon-bundle": 1, "rims": [], "ocsp": []}, {"cocoon-bundle": 2}:
+    add("bundle", json.dumps(text).encode())
+for text in {}, {"id": "x", "rim": "Mw=="}, {"id": "x", "rim": "Mw==", "sha256": sha256, "rim_format": "TCG"}:
+    add("rim-answer", b"x\n" + json.dumps(text).encode())
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())
