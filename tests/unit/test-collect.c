@@ -337,6 +337,8 @@ static void test_attempts(void) {
 /* A machine, what its devices gave, and what the verifier makes of it. */
 typedef struct Judged {
         SimServer server;
+        char rims[80], answers[80], anchors[80];
+        const char *rim_dirs[2], *ocsp_dirs[2]; /* borrowed by the collateral */
         Survey *survey;
         EvidenceSet *set;
         Collateral *collateral;
@@ -352,26 +354,31 @@ static void judged_done(Judged *j) {
 }
 
 /* RIMs, answers and anchors of the same devices, as files. */
-static Collateral *collateral_of(const SimServer *s, const SimModel *models) {
+static void write_collateral(Judged *j, const SimModel *models) {
         _cleanup_(sim_scene_freep) SimScene *scene = NULL;
-        char dir[64], rims[80], answers[80], anchors[80];
-        const char *rim_dirs[] = { rims, NULL }, *ocsp_dirs[] = { answers, NULL };
-        const CollateralOptions options = {
-                .anchors_dir = anchors, .rim_dirs = rim_dirs, .ocsp_dirs = ocsp_dirs, .ocsp = true,
-                .device_time = time(NULL), .rim_time = time(NULL),
-        };
-        Collateral *c = NULL;
+        char dir[64];
         size_t n = 0;
-        Fault f;
 
         while (models[n] != _SIM_MODEL_INVALID)
                 n++;
-        (void) snprintf(dir, sizeof(dir), "%s/scene", s->dir);
-        (void) snprintf(rims, sizeof(rims), "%s/rims", dir);
-        (void) snprintf(answers, sizeof(answers), "%s/ocsp", dir);
-        (void) snprintf(anchors, sizeof(anchors), "%s/anchors", dir);
-        MUST(sim_scene_open(s->state, models, n, root, &scene) >= 0);
+        (void) snprintf(dir, sizeof(dir), "%s/scene", j->server.dir);
+        (void) snprintf(j->rims, sizeof(j->rims), "%s/rims", dir);
+        (void) snprintf(j->answers, sizeof(j->answers), "%s/ocsp", dir);
+        (void) snprintf(j->anchors, sizeof(j->anchors), "%s/anchors", dir);
+        j->rim_dirs[0] = j->rims;
+        j->ocsp_dirs[0] = j->answers;
+        MUST(sim_scene_open(j->server.state, models, n, root, &scene) >= 0);
         MUST(sim_scene_write(scene, dir) >= 0);
+}
+
+static Collateral *open_collateral(const Judged *j) {
+        const CollateralOptions options = {
+                .anchors_dir = j->anchors, .rim_dirs = j->rim_dirs, .ocsp_dirs = j->ocsp_dirs, .ocsp = true,
+                .device_time = time(NULL), .rim_time = time(NULL),
+        };
+        Collateral *c = NULL;
+        Fault f;
+
         MUST(collateral_open(&options, &c, &f) >= 0);
         return c;
 }
@@ -385,13 +392,14 @@ static void collect_and_judge(Judged *j, const SimModel *models, bool derive) {
         if (!j->set)
                 (void) printf("# %s: expected %s, found %s\n", f.what, f.expected, f.found);
         MUST(j->set);
-        j->collateral = collateral_of(&j->server, models);
+        write_collateral(j, models);
+        j->collateral = open_collateral(j);
         MUST(appraise(j->set, root, j->collateral, &j->appraisal) >= 0);
 }
 
 /* The verifier on another machine has only the file. */
-static void check_as_file(const Judged *j, const SimModel *models) {
-        _cleanup_(collateral_freep) Collateral *collateral = collateral_of(&j->server, models);
+static void check_as_file(const Judged *j) {
+        _cleanup_(collateral_freep) Collateral *collateral = open_collateral(j);
         _cleanup_(appraisal_freep) Appraisal *appraisal = NULL;
         _cleanup_(evidence_set_freep) EvidenceSet *set = NULL;
         _cleanup_free_ char *text = NULL;
@@ -429,7 +437,7 @@ static void test_good_evidence(void) {
                         }
                         CHECK_EQ(j.appraisal->devices[0].checks[CHECK_TOPOLOGY].state,
                                  machines[i].models == ppcie ? CHECK_PASSED : CHECK_OFF);
-                        check_as_file(&j, machines[i].models);
+                        check_as_file(&j);
                 }
 }
 
