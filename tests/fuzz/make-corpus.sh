@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,hub,json,ocsp,policy,quote,rim,rim-answer,runtime}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,hub,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
 mkdir -p "$work/corpus"/{spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
@@ -140,6 +140,25 @@ for text in {}, {"cocoon-bundle": 1, "rims": [], "ocsp": []}, {"cocoon-bundle": 
     add("bundle", json.dumps(text).encode())
 for text in {}, {"id": "x", "rim": "Mw=="}, {"id": "x", "rim": "Mw==", "sha256": sha256, "rim_format": "TCG"}:
     add("rim-answer", b"x\n" + json.dumps(text).encode())
+
+def record(tag, body=b""):
+    return struct.pack("<BI", tag, len(body)) + body
+
+def facts(is_switch, index, arch, code, tnvl=0):
+    return record(4, struct.pack("<BBBIIi8s80s80s32s", is_switch, not is_switch, arch, code, index, tnvl, bytes([index] * 8),
+                                 b"GPU-%d-%d" % (is_switch, index), b"580.12", b"" if is_switch else b"96.00.A5.00.01"))
+
+def system(*numbers):
+    return record(3, struct.pack("<4I80s", *numbers, b"580.12"))
+
+call, end = record(0, b"GPU 0: nvmlDeviceGetUUID"), record(2)
+add("probe", call + system(2, 1, 0, 0) + facts(0, 0, 0, 9) + end)
+add("probe", system(2, 1, 0, 0) + facts(0, 0, 0, 9) + facts(0, 1, 1, 10) + facts(0, 2, 255, 13) + end)
+add("probe", system(2, 0, 0, 1) + b"".join(facts(0, i, 0, 9) for i in range(2)) + b"".join(facts(1, i, 2, 2, 3) for i in range(2)) + end)
+add("probe", call + facts(0, 0, 0, 9) + record(6, b"-----BEGIN CERTIFICATE-----") + record(5, b"\x11\xe0\x01\xff") + end)
+for state in b"\0", b"\1", b"\2":
+    add("probe", call + record(7, state) + end)
+add("probe", record(1, struct.pack("<I64s192s256s", 5, b"nvmlInit_v2", b"success", b"NVML error 9")) + end)
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())
