@@ -26,7 +26,7 @@ static int read_name(json_object *o, LogEvent *e, Fault *f) {
         for (const char *p = name; *p; p++)
                 if (*p < 0x20 || *p > 0x7e)
                         return fault_set(f, EBADMSG, "event log", "a name in printable ASCII", "%s", name);
-        (void) strcpy(e->name, name);
+        memcpy(e->name, name, strlen(name) + 1);
         return 0;
 }
 

@@ -95,19 +95,27 @@ static int prepare(const GatherOptions *o, GatherResult *result, Fetcher **ret_f
         return r;
 }
 
-/* RIMs that were at hand and that may be out of date: their signers are no longer good, or they do not agree with the
- * device, as happens when values are corrected under the same id. */
+/* RIMs that were at hand and that may be out of date, or another's: their signers are no longer good, or they do not
+ * agree with the device, as happens when values are corrected under the same id. */
 static void doubt(Collateral *c, const Appraisal *a) {
+        static const CheckId firsts[] = {
+                [RIM_SLOT_DRIVER] = CHECK_DRIVER_RIM,
+                [RIM_SLOT_VBIOS]  = CHECK_VBIOS_RIM,
+        };
+
         for (size_t i = 0; i < a->n_devices; i++) {
-                const DeviceAppraisal *d = &a->devices[i];
+                const Check *checks = a->devices[i].checks;
+                bool disagree = checks[CHECK_MEASUREMENTS].state == CHECK_FAILED ||
+                                checks[CHECK_MINIMUM_SVN].state == CHECK_FAILED ||
+                                checks[CHECK_NO_CONFLICT].state == CHECK_FAILED;
 
                 for (RimSlot slot = 0; slot < _RIM_SLOT_MAX; slot++) {
-                        const RimEntry *e = d->rims[slot];
+                        bool doubted = disagree;
 
-                        if (e && (e->chain.ocsp.state == CHECK_FAILED || d->checks[CHECK_MEASUREMENTS].state == CHECK_FAILED ||
-                                  d->checks[CHECK_MINIMUM_SVN].state == CHECK_FAILED ||
-                                  d->checks[CHECK_NO_CONFLICT].state == CHECK_FAILED))
-                                collateral_doubt_rim(c, e->id);
+                        for (unsigned k = 0; k < _RIM_CHECK_MAX; k++)
+                                doubted = doubted || checks[firsts[slot] + k].state == CHECK_FAILED;
+                        if (doubted && a->devices[i].rims[slot])
+                                collateral_doubt_rim(c, a->devices[i].rims[slot]->id);
                 }
         }
 }

@@ -34,8 +34,10 @@ static int read_attribute(int item_fd, const char *name, char **ret, Fault *f) {
         int r;
 
         r = read_virtual_file_at(item_fd, name, ATTRIBUTE_MAX, &text, &size);
-        if (r < 0)
-                return no_quote(f, r, name);
+        if (r < 0) {
+                (void) no_quote(f, r, name);
+                return r;
+        }
         *ret = (char *) text;
         return 0;
 }
@@ -55,12 +57,14 @@ static int check_provider(int item_fd, Fault *f) {
 
 static int read_generation(int item_fd, uint64_t *ret, Fault *f) {
         _cleanup_free_ char *text = NULL;
+        char *end;
         int r;
 
         r = read_attribute(item_fd, "generation", &text, f);
         if (r < 0)
                 return r;
-        return sscanf(text, "%" SCNu64, ret) == 1 ? 0 : no_quote(f, EBADMSG, "generation");
+        *ret = strtoull(text, &end, 10);
+        return end > text && *end == '\n' ? 0 : no_quote(f, EBADMSG, "generation");
 }
 
 /* configfs hands the data on when the file is closed, and nobody hears of an error then; the generation tells. */

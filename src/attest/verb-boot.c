@@ -111,7 +111,7 @@ static void tell_refused(const Boot *b, const char *timing) {
 }
 
 static int run(const char *root) {
-        _cleanup_(boot_done) Boot b;
+        _cleanup_(boot_done) Boot b = {};
         _cleanup_free_ char *timing = NULL;
         ExitStatus status;
 
@@ -130,7 +130,7 @@ static int run(const char *root) {
 }
 
 static int withdraw(const char *root) {
-        _cleanup_(boot_done) Boot b;
+        _cleanup_(boot_done) Boot b = {};
 
         if (boot_withdraw(&b, root) == EXIT_ACCEPTED)
                 return EXIT_ACCEPTED;

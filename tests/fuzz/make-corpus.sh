@@ -14,7 +14,8 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,certchain,eventlog,evidence,hub,json,ocsp,policy,quote,rim,runtime,spdm,spec,verity}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,hub,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
+mkdir -p "$work/corpus"/{spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {
@@ -70,6 +71,13 @@ for path in sorted(sim.rglob("*")):
                     pass
     elif path.suffix == ".xml":
         add("rim", data)
+        text = base64.b64encode(data).decode()
+        answer = {"id": path.stem, "rim": text, "sha256": hashlib.sha256(data).hexdigest(), "rim_format": "TCG"}
+        if path.parents[1].name in ("blackwell", "ls10"):
+            add("rim-answer", path.stem.encode() + b"\n" + json.dumps(answer).encode())
+            answers = [base64.b64encode(p.read_bytes()).decode() for p in sorted(path.parents[1].glob("ocsp/*.der"))]
+            bundle = {"cocoon-bundle": 1, "created": "", "rims": [{"id": path.stem, "rim": text}], "ocsp": answers}
+            add("bundle", json.dumps(bundle).encode())
     elif path.suffix == ".der" and "ocsp" in path.parts:
         # About which chain of the scene an answer is does not matter here: it comes with the first.
         try:
@@ -127,6 +135,30 @@ for pages in [plain], [plain[:2], [large, folder]], [[]], *([plain, [entry]] for
     add("hub", b"\0" + b"\0".join(json.dumps(page).encode() for page in pages))
 add("hub", b"\1" + json.dumps({"sha": sha1, "siblings": [{"rfilename": "README.md"}]}).encode())
 add("hub", b"\1" + json.dumps({"sha": "main"}).encode())
+
+for text in {}, {"cocoon-bundle": 1, "rims": [], "ocsp": []}, {"cocoon-bundle": 2}:
+    add("bundle", json.dumps(text).encode())
+for text in {}, {"id": "x", "rim": "Mw=="}, {"id": "x", "rim": "Mw==", "sha256": sha256, "rim_format": "TCG"}:
+    add("rim-answer", b"x\n" + json.dumps(text).encode())
+
+def record(tag, body=b""):
+    return struct.pack("<BI", tag, len(body)) + body
+
+def facts(is_switch, index, arch, code, tnvl=0):
+    return record(4, struct.pack("<BBBIIi8s80s80s32s", is_switch, not is_switch, arch, code, index, tnvl, bytes([index] * 8),
+                                 b"GPU-%d-%d" % (is_switch, index), b"580.12", b"" if is_switch else b"96.00.A5.00.01"))
+
+def system(*numbers):
+    return record(3, struct.pack("<4I80s", *numbers, b"580.12"))
+
+call, end = record(0, b"GPU 0: nvmlDeviceGetUUID"), record(2)
+add("probe", call + system(2, 1, 0, 0) + facts(0, 0, 0, 9) + end)
+add("probe", system(2, 1, 0, 0) + facts(0, 0, 0, 9) + facts(0, 1, 1, 10) + facts(0, 2, 255, 13) + end)
+add("probe", system(2, 0, 0, 1) + b"".join(facts(0, i, 0, 9) for i in range(2)) + b"".join(facts(1, i, 2, 2, 3) for i in range(2)) + end)
+add("probe", call + facts(0, 0, 0, 9) + record(6, b"-----BEGIN CERTIFICATE-----") + record(5, b"\x11\xe0\x01\xff") + end)
+for state in b"\0", b"\1", b"\2":
+    add("probe", call + record(7, state) + end)
+add("probe", record(1, struct.pack("<I64s192s256s", 5, b"nvmlInit_v2", b"success", b"NVML error 9")) + end)
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())

@@ -38,6 +38,7 @@ _printf_(2, 3) static void put(SimAccessLog *log, const char *format, ...) {
         char line[1024];
         struct timespec now;
         va_list args;
+        size_t length;
         int n, k;
 
         MUST(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
@@ -46,9 +47,11 @@ _printf_(2, 3) static void put(SimAccessLog *log, const char *format, ...) {
         k = vsnprintf(line + n, sizeof(line) - (size_t) n, format, args);
         va_end(args);
         MUST(k >= 0);
-        n = (size_t) (n + k) < sizeof(line) ? n + k : (int) sizeof(line) - 1;
-        line[n - 1] = '\n';
-        MUST(write(log->fd, line, (size_t) n) == n);
+        length = (size_t) n + (size_t) k;
+        if (length >= sizeof(line))
+                length = sizeof(line) - 1;
+        line[length - 1] = '\n';
+        MUST(write(log->fd, line, length) == (ssize_t) length);
 }
 
 unsigned sim_access_log_begin(SimAccessLog *log, const char *what) {

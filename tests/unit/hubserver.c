@@ -96,6 +96,20 @@ void hub_test_cleanup(void) {
         run("rm -rf", scratch);
 }
 
+bool hub_test_make_certificate(char **ret_certificate, char **ret_key) {
+        _cleanup_free_ char *certificate = hub_test_path("cert.pem"), *key = hub_test_path("key.pem"), *command = NULL;
+
+        must(asprintf(&command,
+                      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
+                      "-addext subjectAltName=IP:127.0.0.1,IP:127.0.0.2 -keyout '%s' -out '%s' 2>/dev/null",
+                      key, certificate) > 0, "memory");
+        if (system(command) != 0)
+                return false;
+        *ret_certificate = TAKE_PTR(certificate);
+        *ret_key = TAKE_PTR(key);
+        return true;
+}
+
 static bool read_ports(HubServer *s, int fd) {
         FILE *file = fdopen(fd, "r");
         bool good;

@@ -32,6 +32,9 @@ void hub_test_cleanup(void);
 /* A path in the scratch directory. The caller's. */
 char *hub_test_path(const char *name);
 
+/* An authority of its own for both servers, and its key: paths, the caller's. False when there is no openssl(1). */
+bool hub_test_make_certificate(char **ret_certificate, char **ret_key);
+
 typedef struct HubServer {
         pid_t pid;
         int input; /* it ends when this is closed */

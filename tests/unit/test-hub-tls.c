@@ -12,20 +12,8 @@
 
 static char *certificate, *key;
 
-/* An authority of its own for both servers. False when there is no openssl(1). */
 static bool make_certificate(void) {
-        _cleanup_free_ char *command = NULL;
-
-        if (certificate)
-                return true;
-        certificate = hub_test_path("cert.pem");
-        key = hub_test_path("key.pem");
-        if (asprintf(&command,
-                     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
-                     "-addext subjectAltName=IP:127.0.0.1,IP:127.0.0.2 -keyout '%s' -out '%s' 2>/dev/null",
-                     key, certificate) < 0)
-                return false;
-        return system(command) == 0;
+        return certificate || hub_test_make_certificate(&certificate, &key);
 }
 
 static int resolve(Hub *hub, Fault *fault) {
