@@ -117,13 +117,11 @@ static int read_names(DIR *dir, char ***ret) {
         for (;;) {
                 struct dirent *e;
                 char **longer;
-                int error;
 
                 errno = 0;
                 e = readdir(dir);
-                error = e ? 0 : errno;
-                if (error > 0)
-                        return -error;
+                if (!e && errno != 0)
+                        return -errno;
                 if (!e)
                         break;
                 if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
