@@ -10,8 +10,9 @@
 
 #include "basic/cleanup.h"
 
-#define JOBS_MAX  256U
-#define TICK_NSEC 100000000L
+#define JOBS_MAX    256U
+#define SCRATCH_MAX (32U * 1024 * 1024) /* of all threads: more of them would wait for memory and disks anyway */
+#define TICK_NSEC   100000000L
 
 typedef struct Run {
         uint64_t n;
@@ -109,6 +110,8 @@ int parallel_run(unsigned jobs, uint64_t n, size_t scratch_size, ParallelWork wo
                 jobs = parallel_processors();
         if (jobs > JOBS_MAX)
                 jobs = JOBS_MAX;
+        if (scratch_size > 0 && jobs > SCRATCH_MAX / scratch_size)
+                jobs = scratch_size < SCRATCH_MAX ? (unsigned) (SCRATCH_MAX / scratch_size) : 1;
         if (jobs > n)
                 jobs = (unsigned) n;
         run.running = jobs;

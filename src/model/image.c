@@ -8,6 +8,9 @@
 
 #include "basic/io.h"
 
+/* Chunks whose way to the disk is started at once: one by one it costs as much as copying them. */
+#define WRITEBACK_CHUNKS 64U
+
 /* One thread's memory: a chunk and its digests. */
 typedef struct Scratch {
         uint8_t chunk[VERITY_CHUNK_SIZE];
@@ -73,6 +76,14 @@ static int store_other_form(const Writer *w, Scratch *s, uint64_t index, size_t 
         return verity_store_chunk(job->other_tree_fd, &w->geometry, w->hash, index, s->digests);
 }
 
+/* The disk works while the next chunks are hashed, and the sync at the end, which has the last word, finds less left. */
+static void start_writeback(int fd, uint64_t index) {
+        uint64_t size = WRITEBACK_CHUNKS * VERITY_CHUNK_SIZE;
+
+        if (index % WRITEBACK_CHUNKS == WRITEBACK_CHUNKS - 1)
+                (void) sync_file_range(fd, (off_t) (index / WRITEBACK_CHUNKS * size), (off_t) size, SYNC_FILE_RANGE_WRITE);
+}
+
 static int write_chunk(void *userdata, void *scratch, uint64_t index) {
         Writer *w = userdata;
         ImageJob *job = w->job;
@@ -88,8 +99,7 @@ static int write_chunk(void *userdata, void *scratch, uint64_t index) {
                 r = pwrite_all(job->image_fd, s->chunk, size, offset);
                 if (r < 0)
                         return r;
-                /* The disk works while the next chunk is hashed, and the sync at the end finds little left. */
-                (void) sync_file_range(job->image_fd, (off_t) offset, (off_t) size, SYNC_FILE_RANGE_WRITE);
+                start_writeback(job->image_fd, index);
         }
         w->hash(s->chunk, blocks, s->digests);
         r = verity_store_chunk(job->tree_fd, &w->geometry, w->hash, index, s->digests);

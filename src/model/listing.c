@@ -257,7 +257,7 @@ static int scan_directory(Scan *s, const char *path) {
                 if (r < 0)
                         return fail(s->fault, r, *path ? path : ".");
         }
-        for (char **p = names; *p; p++) {
+        for (char **p = names; p && *p; p++) {
                 _cleanup_free_ char *child = NULL;
 
                 if (!*path && strcmp(*p, ".cache") == 0)
