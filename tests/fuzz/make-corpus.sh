@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,hub,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,gpu,hub,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
 mkdir -p "$work/corpus"/{spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
@@ -159,6 +159,12 @@ add("probe", call + facts(0, 0, 0, 9) + record(6, b"-----BEGIN CERTIFICATE-----"
 for state in b"\0", b"\1", b"\2":
     add("probe", call + record(7, state) + end)
 add("probe", record(1, struct.pack("<I64s192s256s", 5, b"nvmlInit_v2", b"success", b"NVML error 9")) + end)
+
+# Each kind of device and mode: one that tells the truth, and one that lies at the end of it.
+for choice in range(16):
+    for n in (0, 24, 60, 120, 240, 480):
+        add("gpu", bytes([choice]) + bytes(n))
+        add("gpu", bytes([choice]) + bytes(n) + b"\xff\xff\xff\xff\xff\xc0\x08\x51\xdf\xba")
 
 for target in sorted(corpus.iterdir()):
     n = sum(1 for _ in target.iterdir())
