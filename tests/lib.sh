@@ -25,11 +25,12 @@ make_scratch() {
 # Names that Debian 12 and 13 share.
 BUILD_PACKAGES=(
         gcc libc6-dev meson ninja-build pkgconf
-        libssl-dev libjson-c-dev libxml2-dev libxmlsec1-dev libsystemd-dev libcurl4-openssl-dev libcryptsetup-dev
+        libssl-dev libjson-c-dev libxml2-dev libxmlsec1-dev libsystemd-dev libudev-dev libcurl4-openssl-dev libcryptsetup-dev
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
         clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
+        dbus umockdev gir1.2-umockdev-1.0 python3-gi
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The names of errors on the bus, org.cocoon.Host1.Error.*: of replies, of jobs, of what a GPU failed for. */
+
+#define HOST_ERROR(name) "org.cocoon.Host1.Error." name
+
+#define HOST_ERROR_ACCESS_DENIED         HOST_ERROR("AccessDenied")
+#define HOST_ERROR_BUSY                  HOST_ERROR("Busy")
+#define HOST_ERROR_CANCELED              HOST_ERROR("Canceled")
+#define HOST_ERROR_DEVICE_ERROR          HOST_ERROR("DeviceError")
+#define HOST_ERROR_DEVICE_GONE           HOST_ERROR("DeviceGone")
+#define HOST_ERROR_DEVICE_TIMEOUT        HOST_ERROR("DeviceTimeout")
+#define HOST_ERROR_IN_USE                HOST_ERROR("InUse")
+#define HOST_ERROR_INVALID_ADDRESS       HOST_ERROR("InvalidAddress")
+#define HOST_ERROR_INVALID_CONFIGURATION HOST_ERROR("InvalidConfiguration")
+#define HOST_ERROR_INVALID_FLAGS         HOST_ERROR("InvalidFlags")
+#define HOST_ERROR_LIMITS_EXCEEDED       HOST_ERROR("LimitsExceeded")
+#define HOST_ERROR_NO_SPACE              HOST_ERROR("NoSpace")
+#define HOST_ERROR_NO_SUCH_GPU           HOST_ERROR("NoSuchGPU")
+#define HOST_ERROR_NOT_PERMITTED         HOST_ERROR("NotPermitted")
+#define HOST_ERROR_NOT_SUPPORTED         HOST_ERROR("NotSupported")
+#define HOST_ERROR_STATE_NOT_STORED      HOST_ERROR("StateNotStored")
+#define HOST_ERROR_WORKER_FAILED         HOST_ERROR("WorkerFailed")
+
+/* The name for what a worker calls by the name of an errno ("EBUSY"); DeviceError for what is none or unknown. */
+const char *host_error_from_errno_name(const char *name);

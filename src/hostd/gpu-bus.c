@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <string.h>
+
+#include "hostd/gpu-object.h"
+#include "hostd/job.h"
+#include "hostd/polkit.h"
+
+#define GPU_PREFIX HOST_BUS_PATH "/gpu"
+#define NVIDIA     0x10de
+
+char *gpu_bus_path(const char *address) {
+        char *path;
+
+        return sd_bus_path_encode(GPU_PREFIX, address, &path) < 0 ? NULL : path;
+}
+
+int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
+        Manager *m = userdata;
+
+        for (GpuObject *g = m->gpus; g; g = g->next)
+                if (strcmp(g->path, path) == 0) {
+                        *ret = g;
+                        return 1;
+                }
+        return 0;
+}
+
+int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
+        Manager *m = userdata;
+        _cleanup_(strv_freep) char **paths = NULL;
+        size_t n = 0;
+
+        for (const GpuObject *g = m->gpus; g; g = g->next)
+                n++;
+        paths = calloc(n + 1, sizeof(*paths));
+        if (!paths)
+                return -ENOMEM;
+        n = 0;
+        for (const GpuObject *g = m->gpus; g; g = g->next) {
+                paths[n] = strdup(g->path);
+                if (!paths[n++])
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(paths);
+        return 0;
+}
+
+static int get_string(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                      void *userdata, sd_bus_error *error) {
+        const GpuObject *g = userdata;
+        const struct {
+                const char *property, *value;
+        } strings[] = {
+                { "Address",      g->address                         },
+                { "Name",         chip_product(g->device_id) ?: g->chip->name },
+                { "Chip",         g->chip->name                      },
+                { "Architecture", chip_arch_to_string(g->chip->arch) },
+                { "Driver",       g->driver ?: ""                    },
+                { "CCMode",       g->cc_mode                         },
+                { "PPCIeMode",    g->ppcie_mode                      },
+                { "State",        gpu_state_to_string(g->state)      },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
+                if (strcmp(strings[i].property, property) == 0)
+                        return sd_bus_message_append(reply, "s", strings[i].value);
+        return -ENOENT;
+}
+
+static int get_vendor(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                      void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "q", NVIDIA);
+}
+
+static int get_device(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                      void *userdata, sd_bus_error *error) {
+        const GpuObject *g = userdata;
+
+        return sd_bus_message_append(reply, "q", g->device_id);
+}
+
+static int get_failure(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                       void *userdata, sd_bus_error *error) {
+        const GpuObject *g = userdata;
+
+        return sd_bus_message_append(reply, "(ss)", g->error ?: "", g->message ?: "");
+}
+
+static int get_job(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
+                   void *userdata, sd_bus_error *error) {
+        const GpuObject *g = userdata;
+
+        return sd_bus_message_append(reply, "o", g->job ? g->job->path : "/");
+}
+
+/* The GPU is looked up again: it may be gone by the time that a permission is there. */
+static int request(Manager *m, sd_bus_message *message, WorkerOperation operation, sd_bus_error *error) {
+        void *g;
+        Job *j;
+        int r;
+
+        r = job_bus_check_flags(message, error);
+        if (r < 0)
+                return r;
+        if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
+        r = job_request(g, operation, &j, error);
+        return r < 0 ? r : job_bus_reply(message, j);
+}
+
+static int prepare(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        return request(m, message, WORKER_PREPARE, error);
+}
+
+static int restore(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        return request(m, message, WORKER_RESTORE, error);
+}
+
+static int method_prepare(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        GpuObject *g = userdata;
+
+        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, prepare, error);
+}
+
+static int method_restore(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        GpuObject *g = userdata;
+
+        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, restore, error);
+}
+
+#define CONST SD_BUS_VTABLE_PROPERTY_CONST
+#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+const sd_bus_vtable gpu_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Address", "s", get_string, 0, CONST),
+        SD_BUS_PROPERTY("Name", "s", get_string, 0, CONST),
+        SD_BUS_PROPERTY("Chip", "s", get_string, 0, CONST),
+        SD_BUS_PROPERTY("Architecture", "s", get_string, 0, CONST),
+        SD_BUS_PROPERTY("VendorID", "q", get_vendor, 0, CONST),
+        SD_BUS_PROPERTY("DeviceID", "q", get_device, 0, CONST),
+        SD_BUS_PROPERTY("Driver", "s", get_string, 0, EMITS),
+        SD_BUS_PROPERTY("IOMMUGroup", "i", NULL, offsetof(GpuObject, iommu_group), EMITS),
+        SD_BUS_PROPERTY("NUMANode", "i", NULL, offsetof(GpuObject, numa_node), EMITS),
+        SD_BUS_PROPERTY("CCMode", "s", get_string, 0, EMITS),
+        SD_BUS_PROPERTY("PPCIeMode", "s", get_string, 0, EMITS),
+        SD_BUS_PROPERTY("State", "s", get_string, 0, EMITS),
+        SD_BUS_PROPERTY("Failure", "(ss)", get_failure, 0, EMITS),
+        SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
+        SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_prepare,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Restore", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_restore,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "hostd/gpu-object.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "hostd/error.h"
+#include "hostd/job.h"
+#include "hostd/messages.h"
+#include "hostd/state.h"
+#include "hostd/udev.h"
+
+static const char *const state_names[_GPU_STATE_MAX] = {
+        [GPU_UNMANAGED] = "unmanaged",
+        [GPU_PREPARING] = "preparing",
+        [GPU_READY]     = "ready",
+        [GPU_RESTORING] = "restoring",
+        [GPU_FAILED]    = "failed",
+};
+
+const char *gpu_state_to_string(GpuState state) {
+        return state_names[state];
+}
+
+GpuState gpu_state_from_string(const char *name) {
+        for (GpuState s = 0; s < _GPU_STATE_MAX; s++)
+                if (strcmp(state_names[s], name) == 0)
+                        return s;
+        return _GPU_STATE_INVALID;
+}
+
+static void replace(char **s, const char *value) {
+        char *copy = value ? strdup(value) : NULL;
+
+        free(*s);
+        *s = copy;
+}
+
+static void log_state(const GpuObject *g) {
+        const LogField fields[] = {
+                { "COCOON_GPU", g->address }, { "COCOON_ERROR", g->error }, { "COCOON_REASON", g->message },
+        };
+
+        if (g->state == GPU_READY)
+                log_record(LOG_NOTICE, MESSAGE_GPU_READY, fields, ELEMENTSOF(fields), "%s is ready", g->address);
+        else if (g->state == GPU_FAILED)
+                log_record(LOG_ERR, MESSAGE_GPU_FAILED, fields, ELEMENTSOF(fields), "%s failed: %s", g->address,
+                           g->message ? g->message : "for an unknown reason");
+        else if (g->state == GPU_UNMANAGED)
+                log_record(LOG_NOTICE, MESSAGE_GPU_RESTORED, fields, ELEMENTSOF(fields), "%s is the host's", g->address);
+}
+
+void gpu_object_set_state(GpuObject *g, GpuState state, const char *error, const char *message) {
+        bool changed = g->state != state;
+
+        g->state = state;
+        replace(&g->error, error);
+        replace(&g->message, message);
+        gpu_bus_changed(g, "State", "Failure", NULL);
+        if (!changed)
+                return;
+        log_state(g);
+        manager_notify_status(g->manager);
+}
+
+static void set_mode(char ret[static 16], const char *value, const char *const *words, size_t n_words) {
+        const char *known = "unknown";
+
+        for (size_t i = 0; value && i < n_words; i++)
+                if (strcmp(words[i], value) == 0)
+                        known = words[i];
+        (void) snprintf(ret, 16, "%s", known);
+}
+
+void gpu_object_set_modes(GpuObject *g, const char *cc, const char *ppcie) {
+        static const char *const cc_modes[] = { "on", "off", "devtools", "invalid" };
+        static const char *const ppcie_modes[] = { "on", "off", "unsupported" };
+
+        set_mode(g->cc_mode, cc, cc_modes, ELEMENTSOF(cc_modes));
+        set_mode(g->ppcie_mode, ppcie, ppcie_modes, ELEMENTSOF(ppcie_modes));
+        gpu_bus_changed(g, "CCMode", "PPCIeMode", NULL);
+}
+
+static int read_int(struct udev_device *device, const char *attribute) {
+        const char *text = udev_device_get_sysattr_value(device, attribute);
+        char *end;
+        long value = text ? strtol(text, &end, 10) : -1;
+
+        return !text || end == text || value < 0 || value > INT_MAX ? -1 : (int) value;
+}
+
+/* The number is the name of what the link points to. */
+static int read_iommu_group(struct udev_device *device) {
+        char link[PATH_MAX], target[PATH_MAX], *name, *end;
+        ssize_t n;
+        long value;
+
+        (void) snprintf(link, sizeof(link), "%s/iommu_group", udev_device_get_syspath(device));
+        n = readlink(link, target, sizeof(target) - 1);
+        if (n < 0)
+                return -1;
+        target[n] = 0;
+        name = strrchr(target, '/');
+        name = name ? name + 1 : target;
+        value = strtol(name, &end, 10);
+        return end == name || *end || value < 0 || value > INT_MAX ? -1 : (int) value;
+}
+
+/* A ready GPU is on vfio-pci; somebody who takes it off behind the daemon's back has it. */
+static void check_driver(GpuObject *g) {
+        char message[256];
+
+        if (g->state != GPU_READY || g->job || (g->driver && strcmp(g->driver, "vfio-pci") == 0))
+                return;
+        (void) snprintf(message, sizeof(message),
+                        "driver: expected vfio-pci, found %s: it was changed from outside. "
+                        "Prepare the GPU again, or restore it.", g->driver ? g->driver : "none");
+        gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_DEVICE_ERROR, message);
+        gpu_object_save(g, NULL);
+}
+
+void gpu_object_update(GpuObject *g, struct udev_device *device) {
+        const char *driver = udev_device_get_driver(device);
+
+        g->iommu_group = read_iommu_group(device);
+        g->numa_node = read_int(device, "numa_node");
+        if (!driver != !g->driver || (driver && strcmp(driver, g->driver) != 0)) {
+                replace(&g->driver, driver);
+                gpu_bus_changed(g, "Driver", "IOMMUGroup", NULL);
+        }
+        check_driver(g);
+}
+
+/* What the daemon was doing when it ended is done to its end; what was ready is looked at before it is said to be. */
+static void resume(GpuObject *g) {
+        _cleanup_(gpu_record_done) GpuRecord record = {};
+        WorkerOperation operation = WORKER_INSPECT;
+        int r;
+
+        r = state_load(g->manager, g->address, g->device_id, &record);
+        if (r < 0 && r != -ENOENT) {
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_STATE_NOT_STORED,
+                                     "the record of its state cannot be read. Prepare or restore the GPU again.");
+                (void) log_warning_errno(r, "%s/%s.json is no record of a GPU's state: %m", g->manager->state_dir,
+                                         g->address);
+        }
+        g->record = TAKE_PTR(record.record);
+        if (r >= 0 && record.state == GPU_FAILED)
+                gpu_object_set_state(g, GPU_FAILED, record.error, record.message);
+        if (r >= 0 && (record.state == GPU_PREPARING || record.state == GPU_RESTORING)) {
+                operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
+        }
+        g->adopt = r >= 0 && record.state == GPU_READY && record.this_boot;
+        r = job_request(g, operation, NULL, NULL);
+        if (r < 0)
+                (void) log_error_errno(r, "%s: cannot look at it: %m", g->address);
+}
+
+DEFINE_CLEANUP_FUNC(GpuObject *, gpu_object_free)
+
+int gpu_object_new(Manager *m, struct udev_device *device, uint16_t device_id) {
+        _cleanup_(gpu_object_freep) GpuObject *g = calloc(1, sizeof(*g));
+
+        if (!g)
+                return -ENOMEM;
+        *g = (GpuObject){
+                .chip = chip_from_device_id(device_id),
+                .device_id = device_id,
+                .iommu_group = -1,
+                .numa_node = -1,
+                .cc_mode = "unknown",
+                .ppcie_mode = "unknown",
+        };
+        if (pci_address_parse(udev_device_get_sysname(device), g->address) < 0)
+                return -EINVAL;
+        g->path = gpu_bus_path(g->address);
+        if (!g->path)
+                return -ENOMEM;
+        gpu_object_update(g, device);
+
+        g->manager = m;
+        g->next = m->gpus;
+        m->gpus = g;
+        (void) sd_bus_emit_object_added(m->bus, g->path);
+        resume(TAKE_PTR(g));
+        manager_notify_status(m);
+        return 0;
+}
+
+GpuObject *gpu_object_free(GpuObject *g) {
+        Manager *m;
+
+        if (!g)
+                return NULL;
+        m = g->manager;
+        if (m) {
+                GpuObject **p = &m->gpus;
+
+                (void) sd_bus_emit_object_removed(m->bus, g->path);
+                while (*p != g)
+                        p = &(*p)->next;
+                *p = g->next;
+        }
+        (void) gpu_save_free(g->save);
+        (void) json_object_put(g->record);
+        free(g->driver);
+        free(g->error);
+        free(g->message);
+        free(g->path);
+        free(g);
+        return NULL;
+}
+
+void gpu_object_remove(GpuObject *g) {
+        Manager *m = g->manager;
+        char address[PCI_ADDRESS_SIZE];
+        bool again = g->again;
+
+        if (g->waiting)
+                job_cancel(g->waiting);
+        if (g->job) {
+                g->gone = true;
+                job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
+                return;
+        }
+        log_info("%s is gone", g->address);
+        (void) memcpy(address, g->address, sizeof(address));
+        (void) gpu_object_free(g);
+        state_forget(m, address);
+        manager_notify_status(m);
+        if (again)
+                (void) host_udev_probe(m, address, NULL);
+}

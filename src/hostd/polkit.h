@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Who may change things: root, members of the group "cocoon", and whom polkit allows. */
+
+#include "hostd/manager.h"
+
+/* A method without its question: answers `message`, or returns an error. */
+typedef int (*PolkitMethod)(Manager *m, sd_bus_message *message, sd_bus_error *error);
+
+/* Runs the method when the sender may do what it does, and else answers with an error, both later: a method handler
+ * returns what this returns. Everything that was true when the call arrived may not be so any more. */
+int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMethod method, sd_bus_error *error);
+
+PolkitQuery *polkit_query_free(PolkitQuery *q);

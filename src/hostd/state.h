@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What must be known of a GPU after the daemon has died: one file for each, /var/lib/cocoon/gpu/ADDRESS.json. */
+
+#include "hostd/gpu-object.h"
+
+typedef struct GpuRecord {
+        GpuState state;
+        bool this_boot;
+        char *error, *message;
+        json_object *record; /* the worker's, or NULL */
+} GpuRecord;
+
+/* What is on record: 0; -ENOENT when nothing is, or it is of another device at this address; -EBADMSG for a file that
+ * is no record; or the errno of reading it. */
+int state_load(const Manager *m, const char *address, uint16_t device_id, GpuRecord *ret);
+void gpu_record_done(GpuRecord *r);
+
+/* Forgets a GPU that is gone. */
+void state_forget(const Manager *m, const char *address);
+
+/* Stops caring about the store under way. */
+GpuSave *gpu_save_free(GpuSave *s);
