@@ -105,3 +105,16 @@ int binding_bind(const PciDevice *d, const char *driver, Fault *ret_fault) {
                 return fault_set(ret_fault, EIO, d->address, driver, "it is bound to %s", *b.driver ? b.driver : "no driver");
         return r;
 }
+
+int binding_restore(const PciDevice *d, const Binding *before, Fault *ret_fault) {
+        Binding now;
+        int r;
+
+        r = binding_read(d, &now, ret_fault);
+        if (r < 0)
+                return r;
+        if (strcmp(now.driver, before->driver) == 0)
+                return set_override(d, before->override, ret_fault);
+        r = binding_unbind(d, before->override, ret_fault);
+        return r < 0 || !*before->driver ? r : binding_bind(d, before->driver, ret_fault);
+}

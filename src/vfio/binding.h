@@ -27,3 +27,7 @@ int binding_unbind(const PciDevice *d, const char *override, Fault *ret_fault);
  * Fine when it is bound to it. 0; -ENOENT when no such driver is loaded; -EIO when it did not take the device; or the
  * errno of the kernel. */
 int binding_bind(const PciDevice *d, const char *driver, Fault *ret_fault);
+
+/* Brings a device back to what binding_read() said before it was moved: its driver, or none, and its override. Errors
+ * as above. */
+int binding_restore(const PciDevice *d, const Binding *before, Fault *ret_fault);
