@@ -6,9 +6,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "basic/log.h"
-#include "basic/pciaddress.h"
 #include "hostd/manager.h"
 #include "hostd/udev.h"
+#include "vfio/address.h"
 
 typedef struct Options {
         const char *root, *worker, *wants;

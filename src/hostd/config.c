@@ -8,7 +8,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/clock.h"
-#include "basic/pciaddress.h"
+#include "vfio/address.h"
 
 #define CONFIG_NAME "cocoon/hostd.conf"
 

@@ -4,9 +4,9 @@
 /* A GPU with a confidential mode, as udev shows it and as jobs leave it; org.cocoon.Host1.GPU on the bus. */
 
 #include "basic/json.h"
-#include "basic/pciaddress.h"
 #include "gpu/chip.h"
 #include "hostd/manager.h"
+#include "vfio/address.h"
 
 typedef enum GpuState {
         GPU_UNMANAGED,

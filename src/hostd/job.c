@@ -315,7 +315,6 @@ static void unlist(Job *j) {
 
 /* Frees the job, and perhaps its GPU; starts what waited for it. */
 static void job_finish(Job *j) {
-        _cleanup_(job_freep) Job *done = j;
         GpuObject *g = j->gpu;
         Job *next = TAKE_PTR(g->waiting);
 
@@ -329,6 +328,7 @@ static void job_finish(Job *j) {
                 settle(j);
         gpu_bus_changed(g, "Job", NULL);
         unlist(j);
+        (void) job_free(j);
         if (g->gone)
                 gpu_object_remove(g);
         else if (next) {
@@ -438,12 +438,11 @@ int job_request(GpuObject *g, WorkerOperation operation, Job **ret, sd_bus_error
 
 void job_cancel(Job *j) {
         if (j->state == JOB_WAITING) {
-                _cleanup_(job_freep) Job *canceled = j;
-
                 j->gpu->waiting = NULL;
                 j->result = JOB_CANCELED;
                 j->error = strdup(HOST_ERROR_CANCELED);
                 unlist(j);
+                (void) job_free(j);
                 return;
         }
         if (j->state != JOB_RUNNING || j->cancel)

@@ -48,7 +48,6 @@ DEFINE_CLEANUP_FUNC(PolkitQuery *, polkit_query_free)
 
 /* Takes the query. */
 static int run(PolkitQuery *q) {
-        _cleanup_(polkit_query_freep) PolkitQuery *done = q;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
@@ -56,15 +55,19 @@ static int run(PolkitQuery *q) {
         if (r < 0)
                 r = sd_bus_reply_method_errno(q->message, r, &error);
         sd_bus_error_free(&error);
+        (void) polkit_query_free(q);
         return r;
 }
 
+/* So does this. */
 static int refuse(PolkitQuery *q, const char *why) {
-        _cleanup_(polkit_query_freep) PolkitQuery *done = q;
+        int r;
 
-        return sd_bus_reply_method_errorf(q->message, HOST_ERROR_ACCESS_DENIED,
-                                          "%s: expected root, a member of group " COCOON_GROUP ", or permission by polkit "
-                                          "for %s; %s.", sd_bus_message_get_member(q->message), q->action, why);
+        r = sd_bus_reply_method_errorf(q->message, HOST_ERROR_ACCESS_DENIED,
+                                       "%s: expected root, a member of group " COCOON_GROUP ", or permission by polkit "
+                                       "for %s; %s.", sd_bus_message_get_member(q->message), q->action, why);
+        (void) polkit_query_free(q);
+        return r;
 }
 
 static int on_polkit(sd_bus_message *reply, void *userdata, sd_bus_error *error) {

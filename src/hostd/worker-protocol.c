@@ -49,7 +49,7 @@ const char *worker_step_to_string(WorkerStep step) {
 
 int worker_send(int fd, json_object *message) {
         _cleanup_json_ json_object *owned = message;
-        const char *text = message ? json_object_to_json_string_ext(message, JSON_C_TO_STRING_PLAIN) : NULL;
+        const char *text = owned ? json_object_to_json_string_ext(owned, JSON_C_TO_STRING_PLAIN) : NULL;
         size_t n;
 
         if (!text)

@@ -21,16 +21,17 @@
  * And last, one of:
  *   {"result":"done", "cc":"on", "ppcie":"off", "driver":"vfio-pci", "changed":true}
  *   {"result":"failed", "step":"unbind", "what":"…", "expected":"…", "found":"…", "advice":"…", "errno":"EBUSY",
- *    "rolled-back":true}
+ *    "rolled-back":true, "cc":"off", "ppcie":"off", "driver":"nvidia"}
  * "cc" is on, off, devtools, invalid or unknown; "ppcie" on, off, unsupported or unknown; "driver" "" for none.
- * "rolled-back" says that the device is as it was before this worker; "advice" may be missing. A cancelled operation
+ * "rolled-back" says that the device is as it was before this worker; where it does not, the device is left where it
+ * does no harm, which is vfio-pci for one that may be in a CC mode; "advice" may be missing. A cancelled operation
  * has failed with ECANCELED. The end of the stream without a last message: the worker died. A worker whose hostd died
  * takes back what a reset would bring into effect, leaves the driver as it is and ends.
  *
  * The record, which the worker alone understands and hostd keeps:
  *   {"driver":"nvidia", "override":"", "cc":"off", "ppcie":"off",
  *    "siblings":[{"address":"0000:01:00.1", "driver":"snd_hda_intel", "override":""}]}
- * "driver" is the one from before, "" for none; null when it was vfio-pci already and nobody knows.
+ * "driver" is the one from before, "" for none. Of siblings only those that go where the GPU goes.
  *
  * Options: "mode" of prepare and check: "on" (default), "devtools", "ppcie"; "root": the directory below which /sys,
  * /dev and /proc are, for tests. */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "basic/pciaddress.h"
+#include "vfio/address.h"
 
 struct Worker {
         Manager *manager;

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "vfio/users.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define NODES_MAX        32U
+#define DEPTH_MAX        5
+#define NVIDIA_MAJOR     195U /* of /dev/nvidiaN */
+#define NVIDIA_GPUS      254U /* from there on: modeset, control */
+#define INFORMATION_SIZE 4096U
+#define TEXT_SIZE        192U
+
+DEFINE_CLEANUP_FUNC(DIR *, closedir)
+
+typedef struct Nodes {
+        dev_t list[NODES_MAX];
+        size_t n;
+        bool any_nvidia;
+} Nodes;
+
+/* A scan of /proc. */
+typedef struct Scan {
+        const Nodes *nodes;
+        PciUsers *users;
+        bool blind;
+} Scan;
+
+static void add_node(Nodes *nodes, const char *text) {
+        unsigned major_number, minor_number;
+        char end;
+
+        if (sscanf(text, "%u:%u%c", &major_number, &minor_number, &end) == 2 && nodes->n < NODES_MAX)
+                nodes->list[nodes->n++] = makedev(major_number, minor_number);
+}
+
+static void add_node_file(const PciDevice *d, const char *path, Nodes *nodes) {
+        char text[PCI_TEXT_SIZE];
+
+        if (pci_host_read(d->host, path, text, sizeof(text)) >= 0)
+                add_node(nodes, text);
+}
+
+/* Every "dev" below a directory of sysfs, but not in those of other PCI devices. */
+static void add_nodes_below(const PciDevice *d, const char *path, int depth, Nodes *nodes) {
+        _cleanup_(closedirp) DIR *dir = NULL;
+        char full[PATH_MAX], address[PCI_ADDRESS_SIZE];
+        struct dirent *entry;
+
+        (void) snprintf(full, sizeof(full), "%s%s", d->host->root, path);
+        dir = opendir(full);
+        while (dir && (entry = readdir(dir))) {
+                if ((size_t) snprintf(full, sizeof(full), "%s/%s", path, entry->d_name) >= sizeof(full))
+                        continue;
+                if (entry->d_type == DT_REG && strcmp(entry->d_name, "dev") == 0)
+                        add_node_file(d, full, nodes);
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && depth > 0 &&
+                    pci_address_parse(entry->d_name, address) < 0)
+                        add_nodes_below(d, full, depth - 1, nodes);
+        }
+}
+
+/* Which /dev/nvidiaN it is, the driver says. */
+static void add_nvidia(const PciDevice *d, Nodes *nodes) {
+        char path[PATH_MAX], full[PATH_MAX + PCI_TEXT_SIZE], line[256], driver[PCI_TEXT_SIZE];
+        _cleanup_fclose_ FILE *file = NULL;
+        unsigned minor_number;
+
+        if (pci_device_link(d, "driver", driver) < 0 || strcmp(driver, "nvidia") != 0)
+                return;
+        (void) snprintf(path, sizeof(path), "/proc/driver/nvidia/gpus/%s/information", d->address);
+        (void) snprintf(full, sizeof(full), "%s%s", d->host->root, path);
+        file = fopen(full, "re");
+        while (file && fgets(line, sizeof(line), file))
+                if (sscanf(line, "Device Minor: %u", &minor_number) == 1 && nodes->n < NODES_MAX) {
+                        nodes->list[nodes->n++] = makedev(NVIDIA_MAJOR, minor_number);
+                        return;
+                }
+        nodes->any_nvidia = true;
+}
+
+static void find_nodes(const PciDevice *d, Nodes *nodes) {
+        char path[PATH_MAX], group[PCI_TEXT_SIZE];
+
+        (void) snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", d->address);
+        add_nodes_below(d, path, DEPTH_MAX, nodes);
+        if (pci_device_link(d, "iommu_group", group) >= 0 && *group) {
+                (void) snprintf(path, sizeof(path), "/sys/class/vfio/%s/dev", group);
+                add_node_file(d, path, nodes);
+        }
+        add_nvidia(d, nodes);
+}
+
+/* Without asking anybody on a network what it has open there. */
+static bool is_node(const Nodes *nodes, int dir_fd, const char *name) {
+        struct statx st;
+
+        if (statx(dir_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 || !S_ISCHR(st.stx_mode))
+                return false;
+        if (nodes->any_nvidia && st.stx_rdev_major == NVIDIA_MAJOR && st.stx_rdev_minor < NVIDIA_GPUS)
+                return true;
+        for (size_t i = 0; i < nodes->n; i++)
+                if (makedev(st.stx_rdev_major, st.stx_rdev_minor) == nodes->list[i])
+                        return true;
+        return false;
+}
+
+/* Descriptors; a process that ends meanwhile has none. */
+static bool has_open(Scan *s, int process) {
+        _cleanup_(closedirp) DIR *dir = NULL;
+        struct dirent *entry;
+        int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0) {
+                s->blind = s->blind || errno == EACCES || errno == EPERM;
+                return false;
+        }
+        dir = fdopendir(fd);
+        if (!dir) {
+                (void) close(fd);
+                return false;
+        }
+        while ((entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && is_node(s->nodes, fd, entry->d_name))
+                        return true;
+        return false;
+}
+
+/* What was mapped stays in use when its descriptor is closed. Only what is called a device is looked at: there are
+ * many mappings. */
+static bool has_mapped(const Scan *s, int process) {
+        _cleanup_fclose_ FILE *file = NULL;
+        char line[PATH_MAX + 128], range[64], path[80];
+        int fd = openat(process, "maps", O_RDONLY | O_CLOEXEC);
+
+        file = fd < 0 ? NULL : fdopen(fd, "r");
+        if (!file && fd >= 0)
+                (void) close(fd);
+        while (file && fgets(line, sizeof(line), file)) {
+                if (!strstr(line, " /dev/") || sscanf(line, "%63s", range) != 1)
+                        continue;
+                (void) snprintf(path, sizeof(path), "map_files/%s", range);
+                if (is_node(s->nodes, process, path))
+                        return true;
+        }
+        return false;
+}
+
+static void look_at(Scan *s, int proc, const char *pid) {
+        _cleanup_close_ int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
+        PciUser *u = &s->users->list[s->users->n];
+        ssize_t n;
+
+        if (process < 0 || s->users->n == PCI_USERS_MAX || (!has_open(s, process) && !has_mapped(s, process)))
+                return;
+        *u = (PciUser){ .pid = atoi(pid) };
+        fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, u->name, sizeof(u->name) - 1);
+        u->name[n < 0 ? 0 : n] = '\0';
+        u->name[strcspn(u->name, "\n")] = '\0';
+        s->users->n++;
+}
+
+int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
+        _cleanup_(closedirp) DIR *dir = NULL;
+        Nodes nodes = {};
+        Scan s = { .nodes = &nodes, .users = ret };
+        struct dirent *entry;
+        char path[PATH_MAX];
+
+        ret->n = 0;
+        find_nodes(d, &nodes);
+        if (nodes.n == 0 && !nodes.any_nvidia)
+                return 0;
+        (void) snprintf(path, sizeof(path), "%s/proc", d->host->root);
+        dir = opendir(path);
+        if (!dir)
+                return fault_set(ret_fault, errno, d->address, "/proc, to see who uses it", "%m");
+        while ((entry = readdir(dir)))
+                if (entry->d_name[strspn(entry->d_name, "0123456789")] == '\0' && atoi(entry->d_name) != getpid())
+                        look_at(&s, dirfd(dir), entry->d_name);
+        if (ret->n == 0 && s.blind)
+                return fault_set(ret_fault, EACCES, d->address, "to see who uses it",
+                                 "processes whose descriptors may not be looked at");
+        return 0;
+}
+
+char *pci_users_text(const PciUsers *users, char ret[static TEXT_SIZE]) {
+        size_t at = 0;
+
+        ret[0] = '\0';
+        for (size_t i = 0; i < users->n && at < TEXT_SIZE; i++)
+                at += (size_t) snprintf(ret + at, TEXT_SIZE - at, "%s%s (%d)", i > 0 ? ", " : "",
+                                        users->list[i].name, (int) users->list[i].pid);
+        return ret;
+}
+
+int pci_users_check(const PciDevice *d, Fault *ret_fault) {
+        char text[TEXT_SIZE];
+        PciUsers users;
+        int r;
+
+        r = pci_users_find(d, &users, ret_fault);
+        if (r < 0 || users.n == 0)
+                return r;
+        return fault_set(ret_fault, EBUSY, d->address, "nobody to use it", "in use by %s", pci_users_text(&users, text));
+}
