@@ -8,7 +8,6 @@
 #include "basic/log.h"
 #include "hostd/manager.h"
 #include "hostd/udev.h"
-#include "vfio/address.h"
 
 typedef struct Options {
         const char *root, *worker, *wants;
@@ -79,24 +78,18 @@ static void report_problem(const char *file, unsigned line, const char *message,
  * a GPU from the host. */
 static int answer_wants(const Options *o) {
         _cleanup_(host_config_done) HostConfig config = {};
-        _cleanup_(udev_device_unrefp) struct udev_device *device = NULL;
+        static const PciHost host = { .root = "" };
         char address[PCI_ADDRESS_SIZE];
-        struct udev *udev;
-        uint16_t vendor, id;
-        uint32_t class;
+        PciDevice d;
 
         if (pci_address_parse(o->wants, address) < 0) {
                 log_error("'%s': expected a PCI address such as 0000:01:00.0 or 01:00.0", o->wants);
                 return EXIT_FAILURE;
         }
-        udev = udev_new();
-        device = udev ? udev_device_new_from_subsystem_sysname(udev, "pci", address) : NULL;
-        if (udev)
-                (void) udev_unref(udev);
-        if (!device || host_udev_ids(device, &vendor, &id, &class) < 0 || !host_udev_is_ours(vendor, id, class) ||
+        if (pci_device_open(&host, address, &d, NULL) < 0 || !host_udev_is_ours(&d) ||
             host_config_load(o->root, &config, report_problem, NULL) < 0)
                 return EXIT_FAILURE;
-        return host_config_wants(&config, address, vendor, id, class) ? EXIT_SUCCESS : EXIT_FAILURE;
+        return host_config_wants(&config, &d) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int on_hangup(sd_event_source *s, const struct signalfd_siginfo *info, void *userdata) {

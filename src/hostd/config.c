@@ -8,7 +8,6 @@
 
 #include "basic/cleanup.h"
 #include "basic/clock.h"
-#include "vfio/address.h"
 
 #define CONFIG_NAME "cocoon/hostd.conf"
 
@@ -74,16 +73,16 @@ static bool matches(const char *pattern, const char *address, const char *ids) {
                (strncmp(address, "0000:", 5) == 0 && fnmatch(pattern, address + 5, FNM_CASEFOLD) == 0);
 }
 
-bool host_config_wants(const HostConfig *c, const char *address, uint16_t vendor, uint16_t device, uint32_t class) {
+bool host_config_wants(const HostConfig *c, const PciDevice *d) {
         char ids[sizeof("10de:2331")];
 
         if (!c->auto_prepare)
                 return false;
         if (!c->match)
-                return class >> 8 == PCI_CLASS_3D;
-        (void) snprintf(ids, sizeof(ids), "%04x:%04x", vendor, device);
+                return d->class >> 8 == PCI_CLASS_3D;
+        (void) snprintf(ids, sizeof(ids), "%04x:%04x", d->vendor, d->device);
         for (char **pattern = c->match; *pattern; pattern++)
-                if (matches(*pattern, address, ids))
+                if (matches(*pattern, d->address, ids))
                         return true;
         return false;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "basic/conf.h"
+#include "vfio/device.h"
 
 typedef struct HostConfig {
         bool auto_prepare;
@@ -21,5 +22,5 @@ void host_config_defaults(HostConfig *ret);
 int host_config_load(const char *root, HostConfig *ret, ConfReport report, void *userdata);
 void host_config_done(HostConfig *c);
 
-/* Whether the GPU is to be prepared when it appears. `class` is PCI's, 24 bits. */
-bool host_config_wants(const HostConfig *c, const char *address, uint16_t vendor, uint16_t device, uint32_t class);
+/* Whether the GPU is to be prepared when it appears. */
+bool host_config_wants(const HostConfig *c, const PciDevice *d);

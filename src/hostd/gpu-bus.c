@@ -56,7 +56,7 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
                 { "Name",         chip_product(g->device_id) ?: g->chip->name },
                 { "Chip",         g->chip->name                      },
                 { "Architecture", chip_arch_to_string(g->chip->arch) },
-                { "Driver",       g->driver ?: ""                    },
+                { "Driver",       g->driver                          },
                 { "CCMode",       g->cc_mode                         },
                 { "PPCIeMode",    g->ppcie_mode                      },
                 { "State",        gpu_state_to_string(g->state)      },

@@ -2,7 +2,6 @@
 
 #include "hostd/gpu-object.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "basic/log.h"
@@ -83,53 +82,31 @@ void gpu_object_set_modes(GpuObject *g, const char *cc, const char *ppcie) {
         gpu_bus_changed(g, "CCMode", "PPCIeMode", NULL);
 }
 
-static int read_int(struct udev_device *device, const char *attribute) {
-        const char *text = udev_device_get_sysattr_value(device, attribute);
-        char *end;
-        long value = text ? strtol(text, &end, 10) : -1;
-
-        return !text || end == text || value < 0 || value > INT_MAX ? -1 : (int) value;
-}
-
-/* The number is the name of what the link points to. */
-static int read_iommu_group(struct udev_device *device) {
-        char link[PATH_MAX], target[PATH_MAX], *name, *end;
-        ssize_t n;
-        long value;
-
-        (void) snprintf(link, sizeof(link), "%s/iommu_group", udev_device_get_syspath(device));
-        n = readlink(link, target, sizeof(target) - 1);
-        if (n < 0)
-                return -1;
-        target[n] = 0;
-        name = strrchr(target, '/');
-        name = name ? name + 1 : target;
-        value = strtol(name, &end, 10);
-        return end == name || *end || value < 0 || value > INT_MAX ? -1 : (int) value;
-}
-
 /* A ready GPU is on vfio-pci; somebody who takes it off behind the daemon's back has it. */
 static void check_driver(GpuObject *g) {
         char message[256];
 
-        if (g->state != GPU_READY || g->job || (g->driver && strcmp(g->driver, "vfio-pci") == 0))
+        if (g->state != GPU_READY || g->job || strcmp(g->driver, "vfio-pci") == 0)
                 return;
         (void) snprintf(message, sizeof(message),
                         "driver: expected vfio-pci, found %s: it was changed from outside. "
-                        "Prepare the GPU again, or restore it.", g->driver ? g->driver : "none");
+                        "Prepare the GPU again, or restore it.", *g->driver ? g->driver : "none");
         gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_DEVICE_ERROR, message);
         gpu_object_save(g, NULL);
 }
 
-void gpu_object_update(GpuObject *g, struct udev_device *device) {
-        const char *driver = udev_device_get_driver(device);
+void gpu_object_update(GpuObject *g, const PciDevice *d) {
+        char driver[PCI_TEXT_SIZE] = "", group[PCI_TEXT_SIZE] = "";
+        bool changed;
 
-        g->iommu_group = read_iommu_group(device);
-        g->numa_node = read_int(device, "numa_node");
-        if (!driver != !g->driver || (driver && strcmp(driver, g->driver) != 0)) {
-                replace(&g->driver, driver);
-                gpu_bus_changed(g, "Driver", "IOMMUGroup", NULL);
-        }
+        (void) pci_device_link(d, "driver", driver);
+        (void) pci_device_link(d, "iommu_group", group);
+        changed = strcmp(driver, g->driver) != 0;
+        (void) memcpy(g->driver, driver, sizeof(driver));
+        g->iommu_group = *group ? atoi(group) : -1;
+        g->numa_node = d->numa_node;
+        if (changed)
+                gpu_bus_changed(g, "Driver", "IOMMUGroup", "NUMANode", NULL);
         check_driver(g);
 }
 
@@ -161,25 +138,24 @@ static void resume(GpuObject *g) {
 
 DEFINE_CLEANUP_FUNC(GpuObject *, gpu_object_free)
 
-int gpu_object_new(Manager *m, struct udev_device *device, uint16_t device_id) {
+int gpu_object_new(Manager *m, const PciDevice *d) {
         _cleanup_(gpu_object_freep) GpuObject *g = calloc(1, sizeof(*g));
 
         if (!g)
                 return -ENOMEM;
         *g = (GpuObject){
-                .chip = chip_from_device_id(device_id),
-                .device_id = device_id,
+                .chip = chip_from_device_id(d->device),
+                .device_id = d->device,
                 .iommu_group = -1,
                 .numa_node = -1,
                 .cc_mode = "unknown",
                 .ppcie_mode = "unknown",
         };
-        if (pci_address_parse(udev_device_get_sysname(device), g->address) < 0)
-                return -EINVAL;
+        (void) memcpy(g->address, d->address, sizeof(g->address));
         g->path = gpu_bus_path(g->address);
         if (!g->path)
                 return -ENOMEM;
-        gpu_object_update(g, device);
+        gpu_object_update(g, d);
 
         g->manager = m;
         g->next = m->gpus;
@@ -206,7 +182,6 @@ GpuObject *gpu_object_free(GpuObject *g) {
         }
         (void) gpu_save_free(g->save);
         (void) json_object_put(g->record);
-        free(g->driver);
         free(g->error);
         free(g->message);
         free(g->path);

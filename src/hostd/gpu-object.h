@@ -6,7 +6,7 @@
 #include "basic/json.h"
 #include "gpu/chip.h"
 #include "hostd/manager.h"
-#include "vfio/address.h"
+#include "vfio/device.h"
 
 typedef enum GpuState {
         GPU_UNMANAGED,
@@ -31,7 +31,7 @@ struct GpuObject {
         const Chip *chip;
         uint16_t device_id;
 
-        char *driver; /* NULL: none */
+        char driver[PCI_TEXT_SIZE]; /* "": none */
         int iommu_group, numa_node; /* -1: none */
         char cc_mode[16], ppcie_mode[16];
 
@@ -47,11 +47,11 @@ struct GpuObject {
 };
 
 /* Appears on the bus, with the state that is on record, and continues what that was in the middle of. */
-int gpu_object_new(Manager *m, struct udev_device *device, uint16_t device_id);
+int gpu_object_new(Manager *m, const PciDevice *d);
 GpuObject *gpu_object_free(GpuObject *g);
 
-/* What udev says about it now. */
-void gpu_object_update(GpuObject *g, struct udev_device *device);
+/* What sysfs says about it now. */
+void gpu_object_update(GpuObject *g, const PciDevice *d);
 
 /* It was unplugged. Jobs end, then the object does, now or later. */
 void gpu_object_remove(GpuObject *g);

@@ -198,16 +198,16 @@ static void on_done(Job *j, json_object *o) {
 
         gpu_object_set_modes(g, cc, member(o, "ppcie", "unknown"));
         (void) host_udev_probe(j->manager, g->address, NULL);
-        ready = strcmp(cc, "on") == 0 && g->driver && strcmp(g->driver, "vfio-pci") == 0;
+        ready = strcmp(cc, "on") == 0 && strcmp(g->driver, "vfio-pci") == 0;
         if ((j->operation == WORKER_PREPARE || g->adopt) && !ready)
                 job_conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
                              "%s: expected CC mode on and driver vfio-pci, found CC mode %s and driver %s. "
-                             "Prepare it again, or restore it.", g->address, g->cc_mode, g->driver ?: "none");
-        else if (j->operation == WORKER_RESTORE && g->driver && strcmp(g->driver, "vfio-pci") == 0 &&
-                 strcmp(member(o, "driver", ""), "vfio-pci") != 0)
+                             "Prepare it again, or restore it.", g->address, g->cc_mode, *g->driver ? g->driver : "none");
+        else if (j->operation == WORKER_RESTORE && strcmp(g->driver, member(o, "driver", "")) != 0)
                 job_conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
-                             "%s: expected driver %s, found vfio-pci. Restore it again.", g->address,
-                             member(o, "driver", ""));
+                             "%s: expected driver %s, found %s. Restore it again.", g->address,
+                             *member(o, "driver", "") ? member(o, "driver", "") : "none",
+                             *g->driver ? g->driver : "none");
         else
                 job_conclude(j, JOB_DONE, NULL, NULL);
 }

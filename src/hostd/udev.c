@@ -9,38 +9,14 @@
 #include "hostd/gpu-object.h"
 
 #define NVIDIA            0x10de
-#define NVIDIA_ID         "0x10de"
+#define NVIDIA_ID         "0x10de" /* as sysfs has it */
 #define PCI_BASE_DISPLAY  0x03 /* of the class: 0300 VGA, 0302 3D controllers */
 
-static int read_hex(struct udev_device *device, const char *attribute, uint32_t limit, uint32_t *ret) {
-        const char *text = udev_device_get_sysattr_value(device, attribute);
-        char *end;
-        unsigned long value;
-
-        if (!text || strncmp(text, "0x", 2) != 0)
-                return -ENODEV;
-        value = strtoul(text, &end, 16);
-        if (end == text + 2 || *end || value > limit)
-                return -ENODEV;
-        *ret = (uint32_t) value;
-        return 0;
+bool host_udev_is_ours(const PciDevice *d) {
+        return d->vendor == NVIDIA && d->class >> 16 == PCI_BASE_DISPLAY && chip_from_device_id(d->device);
 }
 
-int host_udev_ids(struct udev_device *device, uint16_t *ret_vendor, uint16_t *ret_device, uint32_t *ret_class) {
-        uint32_t vendor, id, class;
-
-        if (read_hex(device, "vendor", UINT16_MAX, &vendor) < 0 || read_hex(device, "device", UINT16_MAX, &id) < 0 ||
-            read_hex(device, "class", 0xffffff, &class) < 0)
-                return -ENODEV;
-        *ret_vendor = (uint16_t) vendor;
-        *ret_device = (uint16_t) id;
-        *ret_class = class;
-        return 0;
-}
-
-bool host_udev_is_ours(uint16_t vendor, uint16_t device, uint32_t class) {
-        return vendor == NVIDIA && class >> 16 == PCI_BASE_DISPLAY && chip_from_device_id(device);
-}
+static const PciHost pci_host = { .root = "" };
 
 static GpuObject *find(const Manager *m, const char *address) {
         for (GpuObject *g = m->gpus; g; g = g->next)
@@ -49,40 +25,34 @@ static GpuObject *find(const Manager *m, const char *address) {
         return NULL;
 }
 
-/* 0, -EOPNOTSUPP for what is no business of this daemon, or another error. */
-static int take(Manager *m, struct udev_device *device) {
-        uint16_t vendor, id;
-        uint32_t class;
-        GpuObject *g;
-
-        if (host_udev_ids(device, &vendor, &id, &class) < 0 || !host_udev_is_ours(vendor, id, class))
-                return -EOPNOTSUPP;
-        g = find(m, udev_device_get_sysname(device));
-        if (!g)
-                return gpu_object_new(m, device, id);
-        gpu_object_update(g, device);
-        return 0;
-}
-
 int host_udev_probe(Manager *m, const char *address, sd_bus_error *error) {
-        _cleanup_(udev_device_unrefp) struct udev_device *device = NULL;
+        Fault fault = {};
+        GpuObject *g;
+        PciDevice d;
         int r;
 
-        device = udev_device_new_from_subsystem_sysname(m->udev, "pci", address);
-        if (!device) {
+        r = pci_device_open(&pci_host, address, &d, &fault);
+        if (r == -ENODEV) {
                 (void) sd_bus_error_setf(error, HOST_ERROR_NO_SUCH_GPU,
                                          "%s: no PCI device has this address. 'cocoonctl gpu list' shows the GPUs.", address);
-                return -ENODEV;
+                return r;
         }
-        r = take(m, device);
-        if (r == -EOPNOTSUPP)
+        if (r < 0) {
+                (void) sd_bus_error_setf(error, HOST_ERROR_NOT_SUPPORTED, "%s: %s: expected %s, found %s.", address,
+                                         fault.what, fault.expected, fault.found);
+                return r;
+        }
+        if (!host_udev_is_ours(&d)) {
                 (void) sd_bus_error_setf(error, HOST_ERROR_NOT_SUPPORTED,
-                                         "%s: expected an NVIDIA GPU with a Confidential Computing mode, found a device "
-                                         "with vendor %s, id %s, class %s.", address,
-                                         udev_device_get_sysattr_value(device, "vendor") ?: "none",
-                                         udev_device_get_sysattr_value(device, "device") ?: "none",
-                                         udev_device_get_sysattr_value(device, "class") ?: "none");
-        return r;
+                                         "%s: expected an NVIDIA GPU with a Confidential Computing mode, found device "
+                                         "%04x:%04x of class %06x.", address, d.vendor, d.device, d.class);
+                return -EOPNOTSUPP;
+        }
+        g = find(m, address);
+        if (!g)
+                return gpu_object_new(m, &d);
+        gpu_object_update(g, &d);
+        return 0;
 }
 
 static int on_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
@@ -125,11 +95,10 @@ static int enumerate(Manager *m) {
         if (r < 0)
                 return r;
         udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(e)) {
-                _cleanup_(udev_device_unrefp) struct udev_device *device = NULL;
+                const char *slash = strrchr(udev_list_entry_get_name(entry), '/');
 
-                device = udev_device_new_from_syspath(m->udev, udev_list_entry_get_name(entry));
-                if (device)
-                        (void) take(m, device);
+                if (slash)
+                        (void) host_udev_probe(m, slash + 1, NULL);
         }
         return 0;
 }
