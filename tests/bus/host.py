@@ -49,6 +49,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
   <policy user="root">
     <allow own="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Debug.Stats"/>
   </policy>
   <include>%(policy)s/org.cocoon.Host1.conf</include>
 </busconfig>"""
@@ -240,6 +241,11 @@ class Host:
     def manager(self, method, signature=None, *arguments):
         reply = self.raw(NAME, ROOT, NAME + ".Manager", method, signature, *arguments)
         return reply[0] if reply else None
+
+    def subscribers(self):
+        """How many others listen to signals of the daemon."""
+        rules = self.raw("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats", "GetAllMatchRules")
+        return sum(any("/job" in rule for rule in matches) for matches in rules[0].values())
 
     def prepare(self, address):
         return self.manager("PrepareGPU", "(st)", address, 0)

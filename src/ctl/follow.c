@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "ctl/follow.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "ctl/table.h"
+
+#define JOB_INTERFACE CLIENT_NAME ".Job"
+#define MATCH_JOBS    "type='signal',sender='" CLIENT_NAME "',path_namespace='" CLIENT_PATH "/job'"
+#define MATCH_DAEMON                                                                                        \
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',member='NameOwnerChanged'," \
+        "arg0='" CLIENT_NAME "'"
+
+typedef struct Followed {
+        char *path, *kind, *subject;
+        char step[32];
+        int64_t n_done, n_total;
+        char *result, *error, *message; /* NULL result: not yet */
+} Followed;
+
+struct Follow {
+        sd_bus *bus;
+        sd_bus_slot *jobs, *daemon;
+        bool steps, lost, line_open;
+        Followed *list;
+        size_t n;
+        json_object *early; /* of jobs that were not added yet: path to [result, error, message] */
+};
+
+static Followed *find(Follow *f, const char *path) {
+        for (size_t i = 0; i < f->n; i++)
+                if (strcmp(f->list[i].path, path) == 0)
+                        return &f->list[i];
+        return NULL;
+}
+
+/* One line for all, the slowest first to be named. */
+static void show(Follow *f) {
+        char text[512] = "", piece[128];
+        size_t done = 0, width = terminal_width(stderr), length = 0;
+
+        if (f->steps || width == SIZE_MAX)
+                return;
+        for (size_t i = 0; i < f->n; i++) {
+                const Followed *j = &f->list[i];
+
+                done += j->result ? 1 : 0;
+                if (j->result || !j->step[0])
+                        continue;
+                (void) snprintf(piece, sizeof(piece), "  %s: %s %" PRIi64 "/%" PRIi64, j->subject, j->step, j->n_done + 1,
+                                j->n_total);
+                if (length + strlen(piece) < sizeof(text))
+                        length += (size_t) snprintf(text + length, sizeof(text) - length, "%s", piece);
+        }
+        (void) fprintf(stderr, "\r\033[K%zu of %zu%.*s", done, f->n, (int) (width > 16 ? width - 16 : 0), text);
+        f->line_open = true;
+}
+
+static void end_line(Follow *f) {
+        if (f->line_open)
+                (void) fputs("\r\033[K", stderr);
+        f->line_open = false;
+}
+
+static void set_end(Followed *j, const char *result, const char *error, const char *message) {
+        if (j->result)
+                return;
+        j->result = strdup(result);
+        j->error = strdup(error);
+        j->message = strdup(message);
+}
+
+static int on_finished(Follow *f, sd_bus_message *m) {
+        const char *path = sd_bus_message_get_path(m), *result, *error, *message;
+        Followed *j = find(f, path);
+        json_object *end;
+
+        if (sd_bus_message_read(m, "sss", &result, &error, &message) < 0)
+                return 0;
+        if (j) {
+                set_end(j, result, error, message);
+                return 0;
+        }
+        end = json_object_new_object();
+        if (end && json_add_string(end, "Result", result) >= 0 && json_add_string(end, "Error", error) >= 0 &&
+            json_add_string(end, "Message", message) >= 0)
+                return json_add(f->early, path, end);
+        (void) json_object_put(end);
+        return -ENOMEM;
+}
+
+static void on_changed(Follow *f, sd_bus_message *m) {
+        _cleanup_json_ json_object *changed = NULL;
+        Followed *j = find(f, sd_bus_message_get_path(m));
+        const char *interface;
+        json_object *value;
+
+        if (!j || sd_bus_message_read(m, "s", &interface) < 0 || strcmp(interface, JOB_INTERFACE) != 0 ||
+            client_read_properties(m, &changed) < 0 || !json_object_object_get_ex(changed, "Step", &value))
+                return;
+        (void) snprintf(j->step, sizeof(j->step), "%s", json_object_get_string(value));
+        if (json_object_object_get_ex(changed, "Done", &value))
+                j->n_done = json_object_get_int64(value);
+        if (json_object_object_get_ex(changed, "Total", &value))
+                j->n_total = json_object_get_int64(value);
+        if (f->steps)
+                (void) printf("%s %s: %s %" PRIi64 "/%" PRIi64 "\n", j->subject, j->kind, j->step, j->n_done + 1, j->n_total);
+        (void) fflush(stdout);
+}
+
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Follow *f = userdata;
+
+        if (sd_bus_message_is_signal(m, JOB_INTERFACE, "Finished"))
+                return on_finished(f, m);
+        if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Properties", "PropertiesChanged"))
+                on_changed(f, m);
+        show(f);
+        return 0;
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *before, *now;
+        Follow *f = userdata;
+
+        /* Somebody who starts it is no loss. */
+        if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && *before)
+                f->lost = true;
+        return 0;
+}
+
+Follow *follow_free(Follow *f) {
+        if (!f)
+                return NULL;
+        (void) sd_bus_slot_unref(f->jobs);
+        (void) sd_bus_slot_unref(f->daemon);
+        for (size_t i = 0; i < f->n; i++) {
+                free(f->list[i].path);
+                free(f->list[i].kind);
+                free(f->list[i].subject);
+                free(f->list[i].result);
+                free(f->list[i].error);
+                free(f->list[i].message);
+        }
+        free(f->list);
+        (void) json_object_put(f->early);
+        free(f);
+        return NULL;
+}
+
+int follow_new(sd_bus *bus, bool steps, Follow **ret) {
+        _cleanup_(follow_freep) Follow *f = calloc(1, sizeof(*f));
+        int r;
+
+        if (!f) {
+                (void) log_oom();
+                return CTL_FAILED;
+        }
+        *f = (Follow){ .bus = bus, .steps = steps, .early = json_object_new_object() };
+        r = f->early ? sd_bus_add_match(bus, &f->jobs, MATCH_JOBS, on_signal, f) : -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_add_match(bus, &f->daemon, MATCH_DAEMON, on_owner, f);
+        if (r < 0)
+                return client_failed(r, NULL, "Cannot listen to cocoon-hostd");
+        *ret = TAKE_PTR(f);
+        return CTL_DONE;
+}
+
+int follow_add(Follow *f, const char *job, const char *kind, const char *subject) {
+        Followed *grown = reallocarray(f->list, f->n + 1, sizeof(*grown));
+        json_object *end;
+        Followed *j;
+
+        if (!grown)
+                return -ENOMEM;
+        f->list = grown;
+        j = &grown[f->n++];
+        *j = (Followed){ .path = strdup(job), .kind = strdup(kind), .subject = strdup(subject) };
+        if (!j->path || !j->kind || !j->subject)
+                return -ENOMEM;
+        if (json_object_object_get_ex(f->early, job, &end))
+                set_end(j, client_text(end, "Result"), client_text(end, "Error"), client_text(end, "Message"));
+        return 0;
+}
+
+static bool all_ended(const Follow *f) {
+        for (size_t i = 0; i < f->n; i++)
+                if (!f->list[i].result)
+                        return false;
+        return true;
+}
+
+static int report(const Followed *j, json_object **results) {
+        bool done = strcmp(j->result, "done") == 0;
+
+        if (results) {
+                json_object *o = json_object_new_object();
+
+                if (!o || json_object_array_add(*results, o) < 0 || json_add_string(o, "Subject", j->subject) < 0 ||
+                    json_add_string(o, "Kind", j->kind) < 0 || json_add_string(o, "Result", j->result) < 0 ||
+                    json_add_string(o, "Error", j->error) < 0 || json_add_string(o, "Message", j->message) < 0)
+                        (void) log_oom();
+        } else {
+                FILE *to = done ? stdout : stderr;
+
+                (void) fprintf(to, "%s %s: %s%s%s%s", j->subject, j->kind, terminal_color(to, state_color(j->result)),
+                               j->result, terminal_color(to, COLOR_PLAIN), j->message && *j->message ? ": " : "");
+                print_safely(to, j->message ?: "");
+                (void) fputc('\n', to);
+        }
+        return done ? CTL_DONE : CTL_FAILED;
+}
+
+int follow_run(Follow *f, json_object **results) {
+        int r = 0, status = CTL_DONE;
+
+        while (!all_ended(f) && !f->lost && r >= 0) {
+                r = sd_bus_process(f->bus, NULL);
+                if (r == 0 && !all_ended(f))
+                        r = sd_bus_wait(f->bus, UINT64_MAX);
+        }
+        end_line(f);
+        if (!all_ended(f)) {
+                log_error("cocoon-hostd went away; the next one goes on where it was. See cocoonctl gpu list.");
+                return CTL_NO_DAEMON;
+        }
+        for (size_t i = 0; i < f->n; i++) {
+                int one = report(&f->list[i], results);
+
+                status = status ?: one;
+        }
+        return status;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Following jobs to their end. */
+
+#include "ctl/client.h"
+
+typedef struct Follow Follow;
+
+/* From now on the ends of jobs are noticed: called before jobs are begun. With `steps` each step gets a line of its own;
+ * else a terminal shows how it goes in one line. CTL_DONE or an exit status, said. */
+int follow_new(sd_bus *bus, bool steps, Follow **ret);
+Follow *follow_free(Follow *f);
+DEFINE_CLEANUP_FUNC(Follow *, follow_free)
+
+/* One to wait for. 0 or -ENOMEM. */
+int follow_add(Follow *f, const char *job, const char *kind, const char *subject);
+
+/* Until all have ended. Failures are said, unless `results` is not NULL: then it gets an array of objects with Subject,
+ * Kind, Result, Error and Message. The exit status. */
+int follow_run(Follow *f, json_object **results);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "ctl/client.h"
+#include "ctl/follow.h"
+#include "ctl/table.h"
+#include "vfio/address.h"
+
+/* The second string of (ss). */
+static const char *failure_message(json_object *gpu) {
+        json_object *failure;
+
+        if (!json_object_object_get_ex(gpu, "Failure", &failure) || !json_object_is_type(failure, json_type_array) ||
+            json_object_array_length(failure) != 2)
+                return "";
+        return json_object_get_string(json_object_array_get_idx(failure, 1)) ?: "";
+}
+
+/* -1 is none. */
+static const char *number_text(json_object *gpu, const char *key) {
+        const char *text = client_text(gpu, key);
+
+        return strcmp(text, "-1") == 0 ? "" : text;
+}
+
+static int print_list(json_object *gpus) {
+        static const TableColumn columns[] = {
+                { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
+                { "STATE", state_color }, { "FAILURE" },
+        };
+        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
+
+        if (!table)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_object_array_length(gpus); i++) {
+                json_object *g = json_object_array_get_idx(gpus, i);
+                const char *const cells[ELEMENTSOF(columns)] = {
+                        client_text(g, "Address"),      client_text(g, "Name"),     client_text(g, "Driver"),
+                        number_text(g, "IOMMUGroup"),   number_text(g, "NUMANode"), client_text(g, "CCMode"),
+                        client_text(g, "PPCIeMode"),    client_text(g, "State"),    failure_message(g),
+                };
+
+                if (table_add(table, cells) < 0)
+                        return -ENOMEM;
+        }
+        table_print(table, stdout);
+        return 0;
+}
+
+int verb_gpu_list(const CtlOptions *o, char *const *args) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_json_ json_object *gpus = NULL;
+        int status;
+
+        if (args[0]) {
+                log_error("gpu list: expected no arguments, found '%s'.", args[0]);
+                return CTL_USAGE;
+        }
+        status = client_connect(o, &bus);
+        if (status == CTL_DONE)
+                status = client_list(bus, "GPU", "Address", &gpus);
+        if (status != CTL_DONE)
+                return status;
+        if (o->json)
+                client_print_json(gpus);
+        else if (json_object_array_length(gpus) == 0)
+                log_info("No GPU with a Confidential Computing mode; see cocoonctl doctor.");
+        else if (print_list(gpus) < 0) {
+                (void) log_oom();
+                return CTL_FAILED;
+        }
+        return CTL_DONE;
+}
+
+static json_object *find_gpu(json_object *gpus, const char *address) {
+        for (size_t i = 0; i < json_object_array_length(gpus); i++) {
+                json_object *g = json_object_array_get_idx(gpus, i);
+
+                if (strcmp(client_text(g, "Address"), address) == 0)
+                        return g;
+        }
+        return NULL;
+}
+
+/* Those that are named, or all: an array of borrowed objects in `ret`. Said when there are none. */
+static int select_gpus(json_object *gpus, char *const *args, json_object *ret) {
+        for (size_t i = 0; !args[0] && i < json_object_array_length(gpus); i++)
+                if (json_object_array_add(ret, json_object_get(json_object_array_get_idx(gpus, i))) < 0)
+                        return CTL_FAILED;
+        for (; args[0]; args++) {
+                char address[PCI_ADDRESS_SIZE];
+                json_object *g;
+
+                if (pci_address_parse(args[0], address) < 0) {
+                        log_error("'%s': expected a PCI address such as 0000:01:00.0 or 01:00.0.", args[0]);
+                        return CTL_USAGE;
+                }
+                g = find_gpu(gpus, address);
+                if (!g) {
+                        log_error("%s: no GPU with a Confidential Computing mode has this address; see cocoonctl gpu list.",
+                                  address);
+                        return CTL_NO_GPU;
+                }
+                if (json_object_array_add(ret, json_object_get(g)) < 0)
+                        return CTL_FAILED;
+        }
+        return CTL_DONE;
+}
+
+static void print_field(const char *title, const char *value) {
+        if (!*value)
+                return;
+        (void) printf("%14s: ", title);
+        print_safely(stdout, value);
+        (void) putchar('\n');
+}
+
+static void print_status(json_object *g) {
+        const char *state = client_text(g, "State");
+
+        (void) printf("%s%s%s %s (%s)\n", terminal_color(stdout, COLOR_BOLD), client_text(g, "Address"),
+                      terminal_color(stdout, COLOR_PLAIN), client_text(g, "Name"), client_text(g, "Chip"));
+        (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
+                      terminal_color(stdout, COLOR_PLAIN));
+        print_field("Failure", failure_message(g));
+        print_field("CC mode", client_text(g, "CCMode"));
+        print_field("PPCIe mode", client_text(g, "PPCIeMode"));
+        print_field("Architecture", client_text(g, "Architecture"));
+        print_field("Driver", *client_text(g, "Driver") ? client_text(g, "Driver") : "none");
+        print_field("IOMMU group", *number_text(g, "IOMMUGroup") ? number_text(g, "IOMMUGroup") : "none");
+        print_field("NUMA node", number_text(g, "NUMANode"));
+        if (strcmp(client_text(g, "Job"), "/") != 0)
+                print_field("Job", strrchr(client_text(g, "Job"), '/') + 1);
+}
+
+int verb_gpu_status(const CtlOptions *o, char *const *args) {
+        _cleanup_json_ json_object *gpus = NULL, *selected = json_object_new_array();
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int status;
+
+        status = client_connect(o, &bus);
+        if (status == CTL_DONE)
+                status = client_list(bus, "GPU", "Address", &gpus);
+        if (status == CTL_DONE)
+                status = select_gpus(gpus, args, selected);
+        if (status != CTL_DONE)
+                return status;
+        if (o->json)
+                client_print_json(selected);
+        for (size_t i = 0; i < json_object_array_length(selected); i++) {
+                json_object *g = json_object_array_get_idx(selected, i);
+
+                if (strcmp(client_text(g, "State"), "ready") != 0)
+                        status = CTL_FAILED;
+                if (!o->json)
+                        print_status(g);
+        }
+        /* No GPU at all is not "all are ready". */
+        return json_object_array_length(selected) == 0 ? CTL_NO_GPU : status;
+}
+
+typedef struct Request {
+        const CtlOptions *options;
+        const char *method, *kind;
+        sd_bus *bus;
+        Follow *follow;       /* NULL: nobody waits */
+        json_object *results; /* NULL: for people */
+} Request;
+
+static int add_result(const Request *q, const char *address, const char *job, const sd_bus_error *error) {
+        json_object *o = json_object_new_object();
+
+        if (!o || json_object_array_add(q->results, o) < 0)
+                return -ENOMEM;
+        if (json_add_string(o, "Subject", address) < 0 || json_add_string(o, "Kind", q->kind) < 0)
+                return -ENOMEM;
+        if (job)
+                return json_add_string(o, "Job", job);
+        return json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
+               json_add_string(o, "Message", error->message) < 0 ? -ENOMEM : 0;
+}
+
+static int request_one(const Request *q, const char *address) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const char *job;
+        int r;
+
+        r = sd_bus_call_method(q->bus, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method, &error, &reply, "st",
+                               address, UINT64_C(0));
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &job);
+        if (r < 0 && q->options->if_present && sd_bus_error_has_name(&error, CLIENT_NAME ".Error.NoSuchGPU"))
+                return CTL_DONE;
+        if (r < 0) {
+                if (q->results)
+                        (void) add_result(q, address, NULL, &error);
+                return client_failed(r, &error, address);
+        }
+        if (q->follow)
+                return follow_add(q->follow, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
+        if (q->results)
+                return add_result(q, address, job, NULL) < 0 ? CTL_FAILED : CTL_DONE;
+        (void) printf("%s %s: job %s\n", address, q->kind, strrchr(job, '/') + 1);
+        return CTL_DONE;
+}
+
+/* What is the host's anyway is left alone. */
+static int request_all(const Request *q, bool managed_only) {
+        _cleanup_json_ json_object *gpus = NULL;
+        int status;
+
+        status = client_list(q->bus, "GPU", "Address", &gpus);
+        if (status != CTL_DONE)
+                return status;
+        if (json_object_array_length(gpus) == 0 && !managed_only) {
+                log_error("No GPU with a Confidential Computing mode; see cocoonctl doctor.");
+                return CTL_NO_GPU;
+        }
+        for (size_t i = 0; i < json_object_array_length(gpus); i++) {
+                json_object *g = json_object_array_get_idx(gpus, i);
+                int one;
+
+                if (managed_only && strcmp(client_text(g, "State"), "unmanaged") == 0)
+                        continue;
+                one = request_one(q, client_text(g, "Address"));
+                status = status ?: one;
+        }
+        return status;
+}
+
+static int request(const CtlOptions *o, char *const *args, const char *method, const char *kind) {
+        _cleanup_json_ json_object *results = o->json ? json_object_new_array() : NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(follow_freep) Follow *follow = NULL;
+        Request q = { .options = o, .method = method, .kind = kind };
+        int status, waited = CTL_DONE;
+
+        if (!o->all == !args[0]) {
+                log_error("gpu %s: expected addresses of GPUs, or --all; see cocoonctl gpu list.", kind);
+                return CTL_USAGE;
+        }
+        status = client_connect(o, &bus);
+        if (status == CTL_DONE && o->wait)
+                status = follow_new(bus, false, &follow);
+        if (status != CTL_DONE)
+                return status;
+        q.bus = bus;
+        q.follow = follow;
+        q.results = results;
+        if (o->all)
+                status = request_all(&q, strcmp(kind, "restore") == 0);
+        for (; args[0]; args++) {
+                int one = request_one(&q, args[0]);
+
+                status = status ?: one;
+        }
+        if (follow)
+                waited = follow_run(follow, results ? &results : NULL);
+        if (results)
+                client_print_json(results);
+        return status ?: waited;
+}
+
+int verb_gpu_prepare(const CtlOptions *o, char *const *args) {
+        return request(o, args, "PrepareGPU", "prepare");
+}
+
+int verb_gpu_restore(const CtlOptions *o, char *const *args) {
+        return request(o, args, "RestoreGPU", "restore");
+}
