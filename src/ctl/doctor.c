@@ -21,11 +21,9 @@
 #define NVIDIA 0x10de
 
 /* The first releases that host TDX guests. */
-#define KERNEL_TDX_MAJOR 6
-#define KERNEL_TDX_MINOR 16
-#define QEMU_TDX_MAJOR   10
-#define QEMU_TDX_MINOR   1
-#define QEMU             "qemu-system-x86_64"
+static const unsigned long kernel_with_tdx[] = { 6, 16 }, qemu_with_tdx[] = { 10, 1 };
+
+#define QEMU "qemu-system-x86_64"
 
 typedef enum Level {
         LEVEL_OK,
@@ -85,14 +83,30 @@ static bool has_entries(const Doctor *d, const char *path) {
         return false;
 }
 
+/* Whether "MAJOR.MINOR…" is before the other. 1, 0, or -EINVAL for what is no version. */
+static int is_before(const char *text, const unsigned long version[static 2]) {
+        unsigned long major, minor;
+        char *end;
+
+        major = strtoul(text, &end, 10);
+        if (end == text || *end != '.')
+                return -EINVAL;
+        text = end + 1;
+        minor = strtoul(text, &end, 10);
+        if (end == text)
+                return -EINVAL;
+        return major < version[0] || (major == version[0] && minor < version[1]);
+}
+
 static void check_kernel(Doctor *d) {
         char text[128] = "";
-        unsigned major = 0, minor = 0;
+        int before;
 
-        if (pci_host_read(&d->host, "/proc/sys/kernel/osrelease", text, sizeof(text)) < 0 ||
-            sscanf(text, "%u.%u", &major, &minor) != 2)
+        (void) pci_host_read(&d->host, "/proc/sys/kernel/osrelease", text, sizeof(text));
+        before = is_before(text, kernel_with_tdx);
+        if (before < 0)
                 find(d, LEVEL_NOTE, "kernel", NULL, "its version is not known");
-        else if (major < KERNEL_TDX_MAJOR || (major == KERNEL_TDX_MAJOR && minor < KERNEL_TDX_MINOR))
+        else if (before)
                 find(d, LEVEL_NOTE, "kernel", "Linux 6.16 is the first that hosts TDX guests, distributions' own backports aside",
                      "Linux %s", text);
         else
@@ -191,15 +205,16 @@ static void run_version(char *ret, size_t size) {
 }
 
 static void check_qemu(Doctor *d) {
-        unsigned major = 0, minor = 0;
         const char *number;
         char text[256];
+        int before;
 
         run_version(text, sizeof(text));
         number = strstr(text, "version ");
-        if (!number || sscanf(number, "version %u.%u", &major, &minor) != 2)
+        before = number ? is_before(number + strlen("version "), qemu_with_tdx) : -EINVAL;
+        if (before < 0)
                 find(d, LEVEL_FAIL, "qemu", "install QEMU 10.1 or later", QEMU " is not there, or does not run");
-        else if (major < QEMU_TDX_MAJOR || (major == QEMU_TDX_MAJOR && minor < QEMU_TDX_MINOR))
+        else if (before)
                 find(d, LEVEL_NOTE, "qemu", "QEMU 10.1 is the first with TDX guests, distributions' own backports aside", "%s", text);
         else
                 find(d, LEVEL_OK, "qemu", NULL, "%s", text);

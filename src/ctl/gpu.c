@@ -170,17 +170,37 @@ typedef struct Request {
         json_object *results; /* NULL: for people */
 } Request;
 
-static int add_result(const Request *q, const char *address, const char *job, const sd_bus_error *error) {
+/* An object of the results with what is known of every request; NULL when memory is out. */
+static json_object *add_result(const Request *q, const char *address) {
         json_object *o = json_object_new_object();
 
-        if (!o || json_object_array_add(q->results, o) < 0)
-                return -ENOMEM;
-        if (json_add_string(o, "Subject", address) < 0 || json_add_string(o, "Kind", q->kind) < 0)
-                return -ENOMEM;
-        if (job)
-                return json_add_string(o, "Job", job);
-        return json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
-               json_add_string(o, "Message", error->message) < 0 ? -ENOMEM : 0;
+        if (!o || json_object_array_add(q->results, o) < 0) {
+                (void) json_object_put(o);
+                return NULL;
+        }
+        return json_add_string(o, "Subject", address) < 0 || json_add_string(o, "Kind", q->kind) < 0 ? NULL : o;
+}
+
+static int refused(const Request *q, const char *address, int r, const sd_bus_error *error) {
+        json_object *o = q->results ? add_result(q, address) : NULL;
+
+        if (o && (json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
+                  json_add_string(o, "Message", error->message) < 0))
+                (void) log_oom();
+        return client_failed(r, error, address);
+}
+
+static int begun(const Request *q, const char *address, const char *job) {
+        json_object *o;
+
+        if (q->follow)
+                return follow_add(q->follow, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
+        if (q->results) {
+                o = add_result(q, address);
+                return o && json_add_string(o, "Job", job) >= 0 ? CTL_DONE : CTL_FAILED;
+        }
+        (void) printf("%s %s: job %s\n", address, q->kind, strrchr(job, '/') + 1);
+        return CTL_DONE;
 }
 
 static int request_one(const Request *q, const char *address) {
@@ -195,17 +215,7 @@ static int request_one(const Request *q, const char *address) {
                 r = sd_bus_message_read(reply, "o", &job);
         if (r < 0 && q->options->if_present && sd_bus_error_has_name(&error, CLIENT_NAME ".Error.NoSuchGPU"))
                 return CTL_DONE;
-        if (r < 0) {
-                if (q->results)
-                        (void) add_result(q, address, NULL, &error);
-                return client_failed(r, &error, address);
-        }
-        if (q->follow)
-                return follow_add(q->follow, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
-        if (q->results)
-                return add_result(q, address, job, NULL) < 0 ? CTL_FAILED : CTL_DONE;
-        (void) printf("%s %s: job %s\n", address, q->kind, strrchr(job, '/') + 1);
-        return CTL_DONE;
+        return r < 0 ? refused(q, address, r, &error) : begun(q, address, job);
 }
 
 /* What is the host's anyway is left alone. */

@@ -136,6 +136,8 @@ static int run(Manager *m, const Options *o) {
         (void) sd_notify(false, "STOPPING=1");
         if (r < 0)
                 return log_error_errno(r, "The event loop failed: %m");
+        if (r > 0)
+                log_error("The bus closed the connection.");
         return r;
 }
 
@@ -156,5 +158,5 @@ int main(int argc, char *argv[]) {
         r = run(&m, &o);
         manager_done(&m);
         (void) sd_event_unref(m.event);
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 
 #include "hostd/gpu-object.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "basic/log.h"
@@ -95,6 +96,14 @@ static void check_driver(GpuObject *g) {
         gpu_object_save(g, NULL);
 }
 
+/* Of an IOMMU group: -1 for none. */
+static int parse_group(const char *text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+
+        return end == text || *end || n < 0 || n > INT_MAX ? -1 : (int) n;
+}
+
 void gpu_object_update(GpuObject *g, const PciDevice *d) {
         char driver[PCI_TEXT_SIZE] = "", group[PCI_TEXT_SIZE] = "";
         bool changed;
@@ -103,7 +112,7 @@ void gpu_object_update(GpuObject *g, const PciDevice *d) {
         (void) pci_device_link(d, "iommu_group", group);
         changed = strcmp(driver, g->driver) != 0;
         (void) memcpy(g->driver, driver, sizeof(driver));
-        g->iommu_group = *group ? atoi(group) : -1;
+        g->iommu_group = parse_group(group);
         g->numa_node = d->numa_node;
         if (changed)
                 gpu_bus_changed(g, "Driver", "IOMMUGroup", "NUMANode", NULL);

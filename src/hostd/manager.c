@@ -26,16 +26,23 @@ static void report_problem(const char *file, unsigned line, const char *message,
                                          file, line, message);
 }
 
-int manager_reload(Manager *m, sd_bus_error *error) {
+static int load_configuration(Manager *m, sd_bus_error *error) {
         HostConfig config;
         int r;
 
-        (void) sd_notify(false, "RELOADING=1");
         r = host_config_load(m->root, &config, report_problem, error);
-        if (r >= 0) {
-                host_config_done(&m->config);
-                m->config = config;
-        }
+        if (r < 0)
+                return r;
+        host_config_done(&m->config);
+        m->config = config;
+        return 0;
+}
+
+int manager_reload(Manager *m, sd_bus_error *error) {
+        int r;
+
+        (void) sd_notify(false, "RELOADING=1");
+        r = load_configuration(m, error);
         (void) sd_notify(false, "READY=1");
         return r;
 }
@@ -111,7 +118,7 @@ int manager_start(Manager *m, const char *root, const char *worker) {
         m->root = root;
         m->worker = worker;
         host_config_defaults(&m->config);
-        if (manager_reload(m, NULL) < 0)
+        if (load_configuration(m, NULL) < 0)
                 log_warning("The configuration has mistakes, and is not used: defaults are, until it is reloaded.");
         r = make_state_directory(m);
         if (r >= 0)

@@ -52,7 +52,7 @@ void manager_done(Manager *m);
 int manager_reload(Manager *m, sd_bus_error *error);
 
 /* The GPU that a user names: 0, or an error in *error that says why there is none. */
-int manager_find_gpu(Manager *m, const char *address, GpuObject **ret, sd_bus_error *error);
+int manager_find_gpu(Manager *m, const char *text, GpuObject **ret, sd_bus_error *error);
 
 /* Tells systemd how many GPUs are in which state. */
 void manager_notify_status(Manager *m);
