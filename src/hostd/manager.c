@@ -43,6 +43,7 @@ int manager_reload(Manager *m, sd_bus_error *error) {
 
         (void) sd_notify(false, "RELOADING=1");
         r = load_configuration(m, error);
+        (void) host_udev_rescan(m);
         (void) sd_notify(false, "READY=1");
         return r;
 }

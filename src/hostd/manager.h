@@ -48,7 +48,8 @@ typedef struct Manager {
 int manager_start(Manager *m, const char *root, const char *worker);
 void manager_done(Manager *m);
 
-/* Reads the configuration again. One with mistakes is not taken: -EINVAL, and the first of them in *error. */
+/* Reads the configuration again, and looks for GPUs again. A configuration with mistakes is not taken: -EINVAL, and the
+ * first of them in *error. */
 int manager_reload(Manager *m, sd_bus_error *error);
 
 /* The GPU that a user names: 0, or an error in *error that says why there is none. */

@@ -55,31 +55,6 @@ int host_udev_probe(Manager *m, const char *address, sd_bus_error *error) {
         return 0;
 }
 
-static int on_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        Manager *m = userdata;
-        _cleanup_(udev_device_unrefp) struct udev_device *device = udev_monitor_receive_device(m->monitor);
-        const char *action = device ? udev_device_get_action(device) : NULL;
-        GpuObject *g;
-
-        if (!action)
-                return 0;
-        g = find(m, udev_device_get_sysname(device));
-        if (strcmp(action, "remove") == 0) {
-                if (g && !g->gone)
-                        gpu_object_remove(g);
-                return 0;
-        }
-        /* It is looked at when the last job on the one before it has ended. */
-        if (g && g->gone) {
-                g->again = true;
-                return 0;
-        }
-        /* An event tells what was, and may be late. */
-        if (g || strcmp(action, "add") == 0)
-                (void) host_udev_probe(m, udev_device_get_sysname(device), NULL);
-        return 0;
-}
-
 static int enumerate(Manager *m) {
         _cleanup_(udev_enumerate_unrefp) struct udev_enumerate *e = udev_enumerate_new(m->udev);
         struct udev_list_entry *entry;
@@ -100,6 +75,47 @@ static int enumerate(Manager *m) {
                 if (slash)
                         (void) host_udev_probe(m, slash + 1, NULL);
         }
+        return 0;
+}
+
+int host_udev_rescan(Manager *m) {
+        GpuObject *next;
+
+        for (GpuObject *g = m->gpus; g; g = next) {
+                next = g->next;
+                if (!g->gone && host_udev_probe(m, g->address, NULL) == -ENODEV)
+                        gpu_object_remove(g);
+        }
+        return enumerate(m);
+}
+
+static int on_event(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
+        Manager *m = userdata;
+        _cleanup_(udev_device_unrefp) struct udev_device *device = udev_monitor_receive_device(m->monitor);
+        int error = device ? 0 : errno;
+        const char *action = device ? udev_device_get_action(device) : NULL;
+        GpuObject *g;
+
+        if (error == ENOBUFS) {
+                log_warning("Events of udev were lost: looking at all devices");
+                (void) host_udev_rescan(m);
+        }
+        if (!action)
+                return 0;
+        g = find(m, udev_device_get_sysname(device));
+        if (strcmp(action, "remove") == 0) {
+                if (g && !g->gone)
+                        gpu_object_remove(g);
+                return 0;
+        }
+        /* It is looked at when the last job on the one before it has ended. */
+        if (g && g->gone) {
+                g->again = true;
+                return 0;
+        }
+        /* An event tells what was, and may be late. */
+        if (g || strcmp(action, "add") == 0)
+                (void) host_udev_probe(m, udev_device_get_sysname(device), NULL);
         return 0;
 }
 

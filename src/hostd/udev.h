@@ -13,5 +13,8 @@ int host_udev_start(Manager *m);
  * when there is nothing, -EOPNOTSUPP for what is no GPU with a confidential mode, -EIO for what says nonsense. */
 int host_udev_probe(Manager *m, const char *address, sd_bus_error *error);
 
+/* Finds those that appeared, and drops those that went, without an event. */
+int host_udev_rescan(Manager *m);
+
 /* Whether it is a GPU with a confidential mode. */
 bool host_udev_is_ours(const PciDevice *d);
