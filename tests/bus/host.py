@@ -84,7 +84,7 @@ def until(question, what):
 IN_NAMESPACE = ["unshare", "--mount", "--propagation=private", "sh", "-c"]
 
 
-def can_have_group():
+def can_mount():
     return subprocess.run(IN_NAMESPACE + ["mount --bind /etc/group /etc/group"], stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -342,7 +342,10 @@ def run_tests(tests, make_host):
     failed = False
     print("1..%d" % len(tests))
     for number, test in enumerate(tests, 1):
-        host, why = None, None
+        host, why, title = None, None, test.__doc__.split("\n")[0]
+        if getattr(test, "lacks", None):
+            print("ok %d - %s # SKIP %s" % (number, title, test.lacks))
+            continue
         try:
             host = make_host(**getattr(test, "host", {}))
             test(host)
@@ -353,7 +356,7 @@ def run_tests(tests, make_host):
                 why += "\nthe daemon said: " + host.said()
                 host.destroy()
         failed = failed or why is not None
-        print("%sok %d - %s" % ("" if why is None else "not ", number, test.__doc__.split("\n")[0]))
+        print("%sok %d - %s" % ("" if why is None else "not ", number, title))
         if why is not None:
             print("\n".join("# " + line for line in why.splitlines()))
         sys.stdout.flush()
@@ -363,5 +366,12 @@ def run_tests(tests, make_host):
 def given(**how):
     def mark(test):
         test.host = how
+        return test
+    return mark
+
+
+def needs(there, what):
+    def mark(test):
+        test.lacks = None if there else what
         return test
     return mark
