@@ -398,6 +398,7 @@ static int undo(Boot *b, Fault *f) {
 
         ready = ready_state_set(false, monotonic_usec() + UNDO_USEC, f);
         files = publish_withdraw(b->root, f);
+        tsm_clean(b->root);
         r = measure_withdrawal(b, f);
         return ready < 0 ? ready : files < 0 ? files : r;
 }
