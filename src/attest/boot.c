@@ -203,6 +203,7 @@ static int step_appraise(Boot *b) {
 }
 
 static int step_decide(Boot *b) {
+        assert(b->verdict.appraisal);
         if (b->verdict.status == EXIT_ACCEPTED)
                 return 0;
         b->status = b->verdict.status;
