@@ -96,7 +96,7 @@ static int add_answer(OcspAnswers *a, const uint8_t *der, size_t size, Fault *re
         OcspAnswer *items;
 
         if (size > OCSP_ANSWER_MAX || a->n_items >= OCSP_ANSWERS_MAX || size > OCSP_ANSWERS_BYTES_MAX - a->n_bytes)
-                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB, 2 MiB in all",
+                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB, 1 MiB in all",
                                  "%zu bytes, number %zu", size, a->n_items + 1);
         basic = parse_basic(der, size, ret_fault);
         if (!basic)

@@ -12,7 +12,7 @@
 
 #define OCSP_ANSWER_MAX  (16U * 1024)
 #define OCSP_ANSWERS_MAX 1024U
-#define OCSP_ANSWERS_BYTES_MAX (2U * 1024 * 1024) /* all together */
+#define OCSP_ANSWERS_BYTES_MAX (1024U * 1024) /* all together; decoded, hostile ones take twenty times as much */
 #define OCSP_SINGLES_MAX 16  /* certificates that one answer is about; real ones have one */
 #define OCSP_KEY_SIZE    32U
 
