@@ -216,7 +216,7 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
                         return refuse(path, &fault);
                 return print_evidence(path, set);
         }
-        if (digits > 0 && digits % 2 == 0 && text[start + digits + strspn(text + start + digits, " \t\r\n")] == 0) {
+        if (digits > 0 && digits % 2 == 0 && start + digits + strspn(text + start + digits, " \t\r\n") == size) {
                 _cleanup_free_ uint8_t *report = malloc(digits / 2);
 
                 if (!report || hex_decode(text + start, digits, report, digits / 2) < 0)
