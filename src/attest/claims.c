@@ -253,7 +253,7 @@ static int add_attester(ClaimContext *c, const char *name, int unused) {
                         const RimSvn *svn = &d->rims[slot]->content.svns[i];
                         unsigned value;
 
-                        if (!svn->active || !svn->include_in_result || opaque_number(&d->opaque, svn->type, &value) < 0)
+                        if (!svn->include_in_result || opaque_number(&d->opaque, svn->type, &value) < 0)
                                 continue;
                         if (json_add_int(o, svn->name, value) < 0)
                                 return -ENOMEM;

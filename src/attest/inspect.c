@@ -134,9 +134,8 @@ static void print_rim(const RimContent *content) {
                 }
         }
         for (size_t i = 0; i < content->n_svns; i++)
-                if (content->svns[i].active)
-                        (void) printf("  minimum SVN            %u for opaque entry %u\n", content->svns[i].minimum,
-                                      content->svns[i].type);
+                (void) printf("  minimum SVN            %u for opaque entry %u\n", content->svns[i].minimum,
+                              content->svns[i].type);
 }
 
 static int print_check(const char *name, const Check *check) {
