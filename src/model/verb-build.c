@@ -22,7 +22,7 @@ static const char help[] =
         "     --from-directory DIR         take the files from here, not from the hub\n"
         "     --output DIR                 where the image goes [.]\n"
         "     --tar-version 1.34|1.35|auto whose headers the archive has; auto: 1.35, or what ROOTHASH is of [auto]\n"
-        "     --jobs N                     threads that hash [one for each processor]\n"
+        "     --jobs N                     threads [one for each processor, with a directory two]\n"
         "     --force                      build it again, although it is finished\n"
         "     --json                       print JSON, an object a line\n"
         "  -h --help\n"
