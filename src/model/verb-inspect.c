@@ -224,5 +224,5 @@ int verb_inspect(int argc, char *argv[]) {
         if (r >= 0)
                 r = json ? print_json(&image) : print_text(&image);
         closep(&image.fd);
-        return r < 0 ? MODEL_REFUSED : MODEL_DONE;
+        return verb_end(r < 0 ? MODEL_REFUSED : MODEL_DONE);
 }
