@@ -51,7 +51,12 @@ static int make_text(const AttestConfig *c, char **ret) {
                              f);
         (void) fputs("[Service]\n", f);
         if (network)
-                (void) fputs("IPAddressDeny=\nPrivateNetwork=no\nRestrictAddressFamilies=AF_INET AF_INET6\n", f);
+                (void) fputs("PrivateNetwork=no\n"
+                             "RestrictAddressFamilies=AF_INET AF_INET6\n"
+                             "# Unicast alone: names are not asked of whoever listens nearby (mDNS, LLMNR).\n"
+                             "IPAddressAllow=0.0.0.0/1 128.0.0.0/2 192.0.0.0/3\n"
+                             "IPAddressAllow=::1 64:ff9b::/96 2000::/3 fc00::/7 fe80::/10\n",
+                             f);
         (void) fprintf(f, "TimeoutStartSec=%" PRIu64 "s\n", start_sec);
         return fclose(f) == 0 ? 0 : -ENOMEM;
 }

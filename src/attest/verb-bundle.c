@@ -289,7 +289,7 @@ static int write_bundle(const BundleOptions *o, const Collateral *c) {
         if (r >= 0)
                 r = write_file_atomic(o->output, text, strlen(text), 0644);
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to write %s: %m", o->output);
+                log_error("Failed to write %s: %s", o->output, read_file_strerror(r));
                 return EXIT_CONFIGURATION;
         }
         print_summary(o, c);

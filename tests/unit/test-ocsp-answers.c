@@ -44,7 +44,7 @@ static Desk desk(void) {
 /* What is known when these have been said, in this order; -1 when one of them is no answer. */
 static int known(Desk *d, const SimOcspComposition *const *compositions, size_t n) {
         _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
-        const char *reason;
+        OcspFinding found;
         Fault fault;
 
         for (size_t i = 0; i < n; i++) {
@@ -55,7 +55,7 @@ static int known(Desk *d, const SimOcspComposition *const *compositions, size_t 
                 if (ocsp_answers_add(answers, der, size, &fault) < 0)
                         return -1;
         }
-        return (int) ocsp_check(answers, d->verifier, &d->chain, 1, &reason, &fault);
+        return (int) ocsp_check(answers, d->verifier, &d->chain, 1, &found);
 }
 
 static int known_by(Desk *d, const SimOcspComposition *c) {

@@ -5,12 +5,11 @@
 #
 #   vm_prepare                       makes the guest's disk and kernels below $VM, once
 #   vm_boot KERNEL PAYLOAD OUTPUT [QEMU ARGUMENT...]
-#   vm_overlay OUTPUT TREE...        makes an initrd that puts the trees' files into the guest's before systemd starts
 #
 # The guest mounts the payload, a directory, and runs its file `run`; what that writes to /dev/virtio-ports/test is
 # OUTPUT/test, the console OUTPUT/console. Nothing that the guest writes to its disk stays.
 #
-# VM_OVERLAYS          initrds of vm_overlay() for the next vm_boot(), an array
+# VM_OVERLAYS          trees whose files are put among the guest's before systemd starts, an array
 # VM_APPEND            words for its kernel's command line
 # VM_CPUS              processors of its guest [2]
 #
@@ -51,7 +50,7 @@ StandardError=journal+console
 END
 }
 
-# Of the initrd: unpacks what vm_overlay() put beside it.
+# Of the initrd: unpacks what vm_overlay() made.
 vm_unpack() {
         cat <<'END'
 #!/bin/sh
@@ -135,6 +134,7 @@ vm_accelerator() {
         fi
 }
 
+# vm_overlay OUTPUT TREE...: an initrd that brings the trees, in their order.
 vm_overlay() {
         local output=$1 dir number=0 tree
 
@@ -157,7 +157,8 @@ vm_boot() {
                 cp "$initrd" "$output/initrd"
                 # The kernel takes an archive behind another only where it is aligned.
                 truncate -s %4 "$output/initrd"
-                cat "${VM_OVERLAYS[@]}" >>"$output/initrd"
+                vm_overlay "$output/overlay" "${VM_OVERLAYS[@]}"
+                cat "$output/overlay" >>"$output/initrd"
                 initrd=$output/initrd
         fi
         : "${VM_ACCELERATOR:=$(vm_accelerator)}"
