@@ -118,7 +118,7 @@ static void test_publish(void) {
 }
 
 static const Test tests[] = {
-        { "GPUs and switches are counted, other functions not", test_counts     },
+        { "GPUs, switches and others are counted by themselves", test_counts     },
         { "what cannot be looked at is not absent",             test_unreadable },
         { "files of a passed boot come and go",                 test_publish    },
 };
