@@ -5,7 +5,9 @@
  *
  *   cocoon-attest-generator NORMAL-DIR EARLY-DIR LATE-DIR [ROOT]      ROOT: the directory that stands for / */
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,6 +24,27 @@
 
 /* For network and time, which a host may withhold for ever; systemd-time-wait-sync.service has no limit of its own. */
 #define WAIT_SEC 600U
+
+#define WORD "cocoon_gpu"
+#define COMMAND_LINE_MAX 65536U
+
+/* Whether ConditionKernelCommandLine=cocoon_gpu is met: a condition is looked at only when everything else has been
+ * waited for, and a guest without GPUs has nothing to wait for. What cannot be known is waited for. */
+static bool is_wanted(const char *root) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ uint8_t *text = NULL;
+        size_t size;
+        char *rest;
+
+        if (asprintf(&path, "%s/proc/cmdline", root) < 0 ||
+            read_virtual_file_at(AT_FDCWD, path, COMMAND_LINE_MAX, &text, &size) < 0)
+                return true;
+        rest = (char *) text;
+        for (char *word; (word = strsep(&rest, " \t\n"));)
+                if (strncmp(word, WORD, strlen(WORD)) == 0 && (!word[strlen(WORD)] || word[strlen(WORD)] == '='))
+                        return true;
+        return false;
+}
 
 static void ignore(const char *file, unsigned line, const char *message, void *userdata) {
 }
@@ -74,6 +97,7 @@ static int write_drop_in(const char *dir, const char *text) {
 int main(int argc, char *argv[]) {
         _cleanup_(attest_config_done) AttestConfig config = {};
         _cleanup_free_ char *text = NULL;
+        const char *root;
         int r;
 
         log_open("cocoon-attest-generator", LOG_INFO);
@@ -81,8 +105,11 @@ int main(int argc, char *argv[]) {
                 log_error("expected three directories of systemd.generator(7), found %d arguments.", argc - 1);
                 return EXIT_FAILURE;
         }
+        root = argc == 5 ? argv[4] : "";
+        if (!is_wanted(root))
+                return EXIT_SUCCESS;
         /* What is wrong with the configuration the gate itself says, and refuses. */
-        r = attest_config_load(argc == 5 ? argv[4] : "", &config, ignore, NULL);
+        r = attest_config_load(root, &config, ignore, NULL);
         if (r == -EINVAL)
                 return EXIT_SUCCESS;
         if (r >= 0)
