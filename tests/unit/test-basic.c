@@ -187,8 +187,16 @@ static void test_files(void) {
         CHECK_EQ(read_file_at(AT_FDCWD, dir, 4, &data, &size), -EISDIR);
         CHECK_EQ(mkfifo(fifo, 0600), 0);
         CHECK_EQ(read_file_at(AT_FDCWD, fifo, 4, &data, &size), -EINVAL);
+        CHECK_EQ(write_file_atomic(fifo, "x", 1, 0600), -EINVAL);
+        CHECK_EQ(remove_file(fifo), -EINVAL);
         CHECK_EQ(unlink(fifo), 0);
-        CHECK_EQ(unlink(path), 0);
+        CHECK_EQ(symlink("file", fifo), 0);
+        CHECK_EQ(write_file_atomic(fifo, "x", 1, 0600), -EINVAL);
+        CHECK_EQ(remove_file(fifo), -EINVAL);
+        CHECK_EQ(unlink(fifo), 0);
+        CHECK_EQ(write_file_atomic(dir, "x", 1, 0600), -EISDIR);
+        CHECK_EQ(remove_file(path), 0);
+        CHECK_EQ(remove_file(path), 0);
         CHECK_EQ(read_file_at(AT_FDCWD, path, 4, &data, &size), -ENOENT);
         CHECK_EQ(rmdir(dir), 0);
 }
