@@ -102,7 +102,7 @@ static void hole_4_answers_are_tied_to_the_certificate(void) {
 
 static void hole_4_only_the_issuers_responder_may_answer(void) {
         static const SimResponder wrong[] = { SIM_RESPONDER_NO_EKU, SIM_RESPONDER_ELSEWHERE, SIM_RESPONDER_STRANGER,
-                                              SIM_RESPONDER_EXPIRED };
+                                              SIM_RESPONDER_EXPIRED, SIM_RESPONDER_CURVE };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
                 for (unsigned level = 1; level <= 2; level++) {
