@@ -29,7 +29,7 @@ BUILD_PACKAGES=(
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
-        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
+        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs strace
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio
