@@ -98,6 +98,22 @@ static void test_revoked_rim_gives_way(void) {
         CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
 }
 
+/* Nobody is asked about certificates that a stranger signed. */
+static void test_forged_chain_asks_nothing(void) {
+        _cleanup_(trial_freep) Trial *s = answered_trial();
+        SimAuthority signer = sim_device_rim_signer(s->devices[0]);
+        SimCertSpec spec = sim_pki_cert(s->pki, signer)->spec;
+        _cleanup_(sim_cert_freep) SimCert *forged = NULL;
+
+        spec.issuer = sim_pki_stranger(s->pki, sim_authority_issuer(signer));
+        forged = sim_cert_issue(&spec);
+        sim_rim_set_signer(s->rims[0][SIM_RIM_DRIVER], forged);
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_CHAIN)->state, CHECK_FAILED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_OCSP)->state, CHECK_NOT_RUN);
+        CHECK(!ocsp_answers_want(s->collateral->ocsp, 0));
+}
+
 /* Every certificate must be answered for; without the answer nothing is wrong, but nothing is accepted. */
 static void test_each_answer_is_needed(void) {
         char name[64], path[256];
@@ -342,6 +358,7 @@ static const Test tests[] = {
         { "good answers",                                          test_good                                    },
         { "certificate ids in three digests, two kinds of signer", test_digests_and_responders                  },
         { "each answer is needed",                                 test_each_answer_is_needed                   },
+        { "nothing is asked about a forged chain",                 test_forged_chain_asks_nothing               },
         { "a revoked RIM gives way to another",                    test_revoked_rim_gives_way                   },
         { "hole 4: answers are tied to their certificate",         hole_4_answers_are_tied_to_the_certificate   },
         { "hole 4: only the issuer's responder may answer",        hole_4_only_the_issuers_responder_may_answer },
