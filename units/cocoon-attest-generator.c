@@ -20,10 +20,14 @@
 /* Room to say what went wrong, and to undo it. */
 #define GRACE_SEC 60U
 
+/* For network and time, which a host may withhold for ever; systemd-time-wait-sync.service has no limit of its own. */
+#define WAIT_SEC 600U
+
 static void ignore(const char *file, unsigned line, const char *message, void *userdata) {
 }
 
 static int make_text(const AttestConfig *c, char **ret) {
+        const uint64_t start_sec = c->timeout_usec / USEC_PER_SEC + GRACE_SEC;
         bool network = attest_config_uses(c, SOURCE_NETWORK);
         size_t size = 0;
         FILE *f = open_memstream(ret, &size);
@@ -32,10 +36,13 @@ static int make_text(const AttestConfig *c, char **ret) {
                 return -ENOMEM;
         (void) fputs("# Made by cocoon-attest-generator from attest.conf(5)\n[Unit]\n", f);
         if (network)
-                (void) fputs("# Sources= has \"network\"\n"
-                             "Wants=network-online.target time-sync.target\n"
-                             "After=network-online.target time-sync.target\n",
-                             f);
+                (void) fprintf(f,
+                               "# Sources= has \"network\"\n"
+                               "Wants=network-online.target time-sync.target\n"
+                               "After=network-online.target time-sync.target\n"
+                               "JobTimeoutSec=%" PRIu64 "s\n"
+                               "JobTimeoutAction=poweroff-force\n",
+                               start_sec + WAIT_SEC);
         /* No unit stands for a disk that may be attached or not. */
         if (attest_config_uses(c, SOURCE_BUNDLE) && c->bundle && strncmp(c->bundle, "/dev/", 5) == 0)
                 (void) fputs("# Bundle= may be a disk\n"
@@ -50,7 +57,7 @@ static int make_text(const AttestConfig *c, char **ret) {
                              "IPAddressAllow=0.0.0.0/1 128.0.0.0/2 192.0.0.0/3\n"
                              "IPAddressAllow=::1 64:ff9b::/96 2000::/3 fc00::/7 fe80::/10\n",
                              f);
-        (void) fprintf(f, "TimeoutStartSec=%" PRIu64 "s\n", c->timeout_usec / USEC_PER_SEC + GRACE_SEC);
+        (void) fprintf(f, "TimeoutStartSec=%" PRIu64 "s\n", start_sec);
         return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 

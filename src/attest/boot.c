@@ -24,14 +24,14 @@
 /* Every line that is wrong is logged, the first is the reason. */
 static void note_configuration(const char *file, unsigned line, const char *message, void *userdata) {
         Boot *b = userdata;
+        char where[16] = "";
 
         if (line > 0)
-                log_error("%s:%u: %s.", file, line, message);
-        else
-                log_error("%s: %s.", file, message);
+                (void) snprintf(where, sizeof(where), ":%u", line);
+        log_error("%s%s: %s.", file, where, message);
         if (!*b->fault.what)
-                (void) fault_set(&b->fault, EINVAL, "configuration", "settings that can be understood", "%s:%u: %s",
-                                 file, line, message);
+                (void) fault_set(&b->fault, EINVAL, "configuration", "settings that can be understood", "%s%s: %s", file,
+                                 where, message);
 }
 
 static int read_policy(Boot *b) {
@@ -203,6 +203,7 @@ static int step_appraise(Boot *b) {
 }
 
 static int step_decide(Boot *b) {
+        assert(b->verdict.appraisal);
         if (b->verdict.status == EXIT_ACCEPTED)
                 return 0;
         b->status = b->verdict.status;
@@ -398,6 +399,7 @@ static int undo(Boot *b, Fault *f) {
 
         ready = ready_state_set(false, monotonic_usec() + UNDO_USEC, f);
         files = publish_withdraw(b->root, f);
+        tsm_clean(b->root);
         r = measure_withdrawal(b, f);
         return ready < 0 ? ready : files < 0 ? files : r;
 }

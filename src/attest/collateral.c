@@ -11,6 +11,9 @@
 
 #define ANCHOR_FILE_MAX 16384U
 
+/* Names in a directory of OCSP answers: a host that hands one in may make them up for ever. */
+#define NAMES_MAX 16384U
+
 /* Signer, two CAs, root: every RIM that NVIDIA ever published. */
 #define RIM_CHAIN_LENGTH 4U
 
@@ -59,6 +62,7 @@ static int open_verifier(const char *dir, const char *name, X509 *(*pinned)(void
 static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
         _cleanup_(closedir_onep) DIR *dir = opendir(path);
         const struct dirent *entry;
+        unsigned n = 0;
 
         if (!dir) {
                 int error = errno;
@@ -72,6 +76,8 @@ static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
                 Fault ignored;
                 size_t size;
 
+                if (++n > NAMES_MAX)
+                        return fault_set(f, E2BIG, "directory of OCSP answers", "at most 16384 names", "more in %s", path);
                 if (!dot || strcmp(dot, ".der") != 0)
                         continue;
                 if (read_file_at(dirfd(dir), entry->d_name, OCSP_ANSWER_MAX, &der, &size) < 0) {

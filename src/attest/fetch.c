@@ -402,6 +402,8 @@ static int finish(Fetcher *f, Item *i, CURLcode result) {
         }
         if (r == -ENOMEM)
                 return r;
+        if (i->rim)
+                i->rim->unpublished = r == -ENOENT;
         wait = http_easy_wait_msec(i->easy, BACKOFF_MSEC, RETRY_AFTER_MAX, i->attempts);
         if (r == -EAGAIN && i->attempts <= f->options->retries && wait >= 0 && (uint64_t) wait < time_left(f))
                 i->not_before = now_msec() + (uint64_t) wait;

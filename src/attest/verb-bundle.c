@@ -183,8 +183,10 @@ static int judge_rim(const RimEntry *e) {
 
         if (e->fetched.state != CHECK_PASSED) {
                 print_check(e->id, e->fetched.state == CHECK_MISSING ? "MISSING" : "FAILED", &e->fetched);
-                if (e->fetched.state == CHECK_MISSING)
-                        (void) printf("  Without it, %s.\n", consequence(e->id));
+                if (e->unpublished)
+                        (void) printf("  It is not published. Without it, %s.\n", consequence(e->id));
+                else if (e->fetched.state == CHECK_MISSING)
+                        (void) puts("  Whether it is published is not known: the service gave no answer that says so.");
                 return e->fetched.state == CHECK_MISSING ? EXIT_COLLATERAL_MISSING : EXIT_REFUSED;
         }
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
