@@ -253,13 +253,18 @@ static int find_stored(RimEntry *e, RimFile *stored, const Collateral *c) {
         return 0;
 }
 
+/* Good, and as far as is known not revoked: what is withdrawn is signed anew by somebody else. */
+static bool is_final(const RimEntry *e) {
+        return rim_entry_is_good(e) && e->chain.ocsp.state != CHECK_FAILED;
+}
+
 /* `r` is what finding the candidate came to. A good one takes the place of one that is not, and any that of none. */
 static int consider(RimEntry *e, RimEntry *candidate, int r) {
         bool have_any = e->fetched.state != CHECK_MISSING;
 
         if (r < 0 && candidate->fetched.state == CHECK_MISSING && !have_any)
                 e->fetched = candidate->fetched;
-        if (r < 0 || (have_any && !rim_entry_is_good(candidate)))
+        if (r < 0 || (have_any && !is_final(candidate)))
                 return r == -ENOMEM ? r : 0;
         candidate->asked = e->asked;
         rim_entry_done(e);
@@ -275,7 +280,7 @@ static int find_rim(RimEntry *e, Collateral *c) {
 
         while (c->rim_dirs && c->rim_dirs[n_dirs])
                 n_dirs++;
-        for (size_t i = 0; i < 1 + c->n_stored + n_dirs && !rim_entry_is_good(e); i++) {
+        for (size_t i = 0; i < 1 + c->n_stored + n_dirs && !is_final(e); i++) {
                 _cleanup_(rim_entry_done) RimEntry candidate = { .id = strdup(e->id) };
                 int r = -ENOENT;
 

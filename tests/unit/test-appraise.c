@@ -291,6 +291,19 @@ static void test_wrong_outweighs_missing(void) {
         CHECK_EQ(trial_judge(other), EXIT_REFUSED);
 }
 
+static void test_no_policy_outweighs_missing(void) {
+        _cleanup_(trial_freep) Trial *s = trial_new(one_hopper);
+        _cleanup_(policy_freep) Policy *none = NULL;
+        _cleanup_(verdict_done) Verdict verdict = {};
+        Fault fault;
+
+        lose_driver_rim(s);
+        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+        CHECK_EQ(policy_parse("{}", 2, &none, &fault), 0);
+        CHECK_EQ(verdict_reach(s->appraisal, none, CLAIMS_3_0, time(NULL), &verdict), 0);
+        CHECK_EQ(verdict.status, EXIT_REFUSED);
+}
+
 static void test_nonce_of_the_file(void) {
         _cleanup_(trial_freep) Trial *s = trial_new(two_hoppers);
 
@@ -337,6 +350,7 @@ static const Test tests[] = {
         { "good evidence is refused by a policy",                 test_the_policy_decides         },
         { "the key of an OCSP responder signs nothing else",      test_responders_sign_nothing_else },
         { "what is wrong outweighs what is missing",              test_wrong_outweighs_missing    },
+        { "a policy that is none outweighs what is missing",      test_no_policy_outweighs_missing },
         { "the nonce asked for, of the file, of all devices",     test_nonce_of_the_file          },
         { "the nonce that only the file has",                     test_nonce_of_the_file_alone    },
 };
