@@ -29,8 +29,8 @@ BUILD_PACKAGES=(
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
-        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
-        dbus udev umockdev gir1.2-umockdev-1.0 python3-gi
+        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs strace
+        systemd dbus udev umockdev gir1.2-umockdev-1.0 python3-gi
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio
