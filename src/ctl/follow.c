@@ -3,7 +3,9 @@
 #include "ctl/follow.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
+#include <systemd/sd-event.h>
 
 #include "basic/log.h"
 #include "ctl/table.h"
@@ -23,8 +25,10 @@ typedef struct Followed {
 
 struct Follow {
         sd_bus *bus;
+        sd_event *event;
+        sd_event_source *terminated;
         sd_bus_slot *jobs, *daemon;
-        bool steps, lost, line_open;
+        bool steps, line_open;
         Followed *list;
         size_t n;
         json_object *early; /* of jobs that were not added yet: path to [result, error, message] */
@@ -35,6 +39,13 @@ static Followed *find(Follow *f, const char *path) {
                 if (strcmp(f->list[i].path, path) == 0)
                         return &f->list[i];
         return NULL;
+}
+
+static bool all_ended(const Follow *f) {
+        for (size_t i = 0; i < f->n; i++)
+                if (!f->list[i].result)
+                        return false;
+        return true;
 }
 
 /* One line for all, the slowest first to be named. */
@@ -73,23 +84,21 @@ static void set_end(Followed *j, const char *result, const char *error, const ch
         j->message = strdup(message);
 }
 
-static int on_finished(Follow *f, sd_bus_message *m) {
+static void on_finished(Follow *f, sd_bus_message *m) {
         const char *path = sd_bus_message_get_path(m), *result, *error, *message;
         Followed *j = find(f, path);
         json_object *end;
 
         if (sd_bus_message_read(m, "sss", &result, &error, &message) < 0)
-                return 0;
+                return;
         if (j) {
                 set_end(j, result, error, message);
-                return 0;
+                return;
         }
         end = json_object_new_object();
-        if (end && json_add_string(end, "Result", result) >= 0 && json_add_string(end, "Error", error) >= 0 &&
-            json_add_string(end, "Message", message) >= 0)
-                return json_add(f->early, path, end);
-        (void) json_object_put(end);
-        return -ENOMEM;
+        if (!end || json_add(f->early, path, end) < 0 || json_add_string(end, "Result", result) < 0 ||
+            json_add_string(end, "Error", error) < 0 || json_add_string(end, "Message", message) < 0)
+                (void) log_oom();
 }
 
 static void on_changed(Follow *f, sd_bus_message *m) {
@@ -115,10 +124,17 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Follow *f = userdata;
 
         if (sd_bus_message_is_signal(m, JOB_INTERFACE, "Finished"))
-                return on_finished(f, m);
+                on_finished(f, m);
         if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Properties", "PropertiesChanged"))
                 on_changed(f, m);
         show(f);
+        if (all_ended(f))
+                (void) sd_event_exit(f->event, CTL_DONE);
+        return 0;
+}
+
+/* A job that ended meanwhile is no error. */
+static int on_cancelled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
@@ -128,13 +144,28 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         /* Somebody who starts it is no loss. */
         if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && *before)
-                f->lost = true;
+                (void) sd_event_exit(f->event, CTL_NO_DAEMON);
+        return 0;
+}
+
+/* Whoever began something with --wait and is told to end, does not want it any more: a unit that is stopped while it
+ * starts. Their ends are still waited for. */
+static int on_terminated(sd_event_source *s, const struct signalfd_siginfo *info, void *userdata) {
+        Follow *f = userdata;
+
+        for (size_t i = 0; i < f->n; i++)
+                if (!f->list[i].result)
+                        (void) sd_bus_call_method_async(f->bus, NULL, CLIENT_NAME, f->list[i].path, JOB_INTERFACE, "Cancel",
+                                                        on_cancelled, NULL, NULL);
         return 0;
 }
 
 Follow *follow_free(Follow *f) {
         if (!f)
                 return NULL;
+        (void) sd_bus_detach_event(f->bus);
+        (void) sd_event_source_disable_unref(f->terminated);
+        (void) sd_event_unref(f->event);
         (void) sd_bus_slot_unref(f->jobs);
         (void) sd_bus_slot_unref(f->daemon);
         for (size_t i = 0; i < f->n; i++) {
@@ -151,6 +182,17 @@ Follow *follow_free(Follow *f) {
         return NULL;
 }
 
+/* A watcher that is told to end just ends. */
+static int cancel_on_termination(Follow *f) {
+        sigset_t mask;
+
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        return sd_event_add_signal(f->event, &f->terminated, SIGTERM, on_terminated, f);
+}
+
 int follow_new(sd_bus *bus, bool steps, Follow **ret) {
         _cleanup_(follow_freep) Follow *f = calloc(1, sizeof(*f));
         int r;
@@ -160,7 +202,15 @@ int follow_new(sd_bus *bus, bool steps, Follow **ret) {
                 return CTL_FAILED;
         }
         *f = (Follow){ .bus = bus, .steps = steps, .early = json_object_new_object() };
-        r = f->early ? sd_bus_add_match(bus, &f->jobs, MATCH_JOBS, on_signal, f) : -ENOMEM;
+        r = f->early ? sd_event_new(&f->event) : -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_attach_event(bus, f->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(bus, true);
+        if (r >= 0 && !steps)
+                r = cancel_on_termination(f);
+        if (r >= 0)
+                r = sd_bus_add_match(bus, &f->jobs, MATCH_JOBS, on_signal, f);
         if (r >= 0)
                 r = sd_bus_add_match(bus, &f->daemon, MATCH_DAEMON, on_owner, f);
         if (r < 0)
@@ -186,13 +236,6 @@ int follow_add(Follow *f, const char *job, const char *kind, const char *subject
         return 0;
 }
 
-static bool all_ended(const Follow *f) {
-        for (size_t i = 0; i < f->n; i++)
-                if (!f->list[i].result)
-                        return false;
-        return true;
-}
-
 static int report(const Followed *j, json_object **results) {
         bool done = strcmp(j->result, "done") == 0;
 
@@ -215,15 +258,13 @@ static int report(const Followed *j, json_object **results) {
 }
 
 int follow_run(Follow *f, json_object **results) {
-        int r = 0, status = CTL_DONE;
+        int r, status = CTL_DONE;
 
-        while (!all_ended(f) && !f->lost && r >= 0) {
-                r = sd_bus_process(f->bus, NULL);
-                if (r == 0 && !all_ended(f))
-                        r = sd_bus_wait(f->bus, UINT64_MAX);
-        }
+        r = all_ended(f) ? CTL_DONE : sd_event_loop(f->event);
         end_line(f);
-        if (!all_ended(f)) {
+        if (r < 0)
+                return client_failed(r, NULL, "Cannot wait for cocoon-hostd");
+        if (r != CTL_DONE) {
                 log_error("cocoon-hostd went away; the next one goes on where it was. See cocoonctl gpu list.");
                 return CTL_NO_DAEMON;
         }

@@ -8,7 +8,7 @@
 typedef struct Follow Follow;
 
 /* From now on the ends of jobs are noticed: called before jobs are begun. With `steps` each step gets a line of its own;
- * else a terminal shows how it goes in one line. CTL_DONE or an exit status, said. */
+ * without, a terminal shows how it goes in one line, and SIGTERM cancels the jobs. CTL_DONE or an exit status, said. */
 int follow_new(sd_bus *bus, bool steps, Follow **ret);
 Follow *follow_free(Follow *f);
 DEFINE_CLEANUP_FUNC(Follow *, follow_free)

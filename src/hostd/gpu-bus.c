@@ -15,11 +15,22 @@ char *gpu_bus_path(const char *address) {
         return sd_bus_path_encode(GPU_PREFIX, address, &path) < 0 ? NULL : path;
 }
 
+/* People write the address with an underscore for whatever a path cannot have: "_0000_01_00_0". */
+static bool is_short_path(const char *path, const char *address) {
+        if (strncmp(path, GPU_PREFIX "/_", strlen(GPU_PREFIX "/_")) != 0)
+                return false;
+        path += strlen(GPU_PREFIX "/_");
+        for (; *path && *address; path++, address++)
+                if (*path != (*address == ':' || *address == '.' ? '_' : *address))
+                        return false;
+        return *path == *address;
+}
+
 int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error) {
         Manager *m = userdata;
 
         for (GpuObject *g = m->gpus; g; g = g->next)
-                if (strcmp(g->path, path) == 0) {
+                if (strcmp(g->path, path) == 0 || is_short_path(path, g->address)) {
                         *ret = g;
                         return 1;
                 }

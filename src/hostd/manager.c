@@ -30,6 +30,7 @@ static int load_configuration(Manager *m, sd_bus_error *error) {
         HostConfig config;
         int r;
 
+        polkit_find_group(m);
         r = host_config_load(m->root, &config, report_problem, error);
         if (r < 0)
                 return r;

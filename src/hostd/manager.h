@@ -35,6 +35,8 @@ typedef struct Manager {
         const char *worker; /* the program that is run for each operation */
         char *state_dir;
         HostConfig config;
+        gid_t group; /* whose members may do everything, if it has_group */
+        bool has_group;
 
         GpuObject *gpus;    /* lists */
         Job *jobs;

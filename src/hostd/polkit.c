@@ -140,11 +140,17 @@ static int read_credentials(sd_bus_message *reply, uint32_t *ret_uid, const uint
         return r;
 }
 
-static bool in_cocoon_group(const uint32_t *groups, size_t n) {
+void polkit_find_group(Manager *m) {
         const struct group *group = getgrnam(COCOON_GROUP);
 
-        for (size_t i = 0; group && i < n; i++)
-                if (groups[i] == group->gr_gid)
+        m->has_group = group;
+        if (group)
+                m->group = group->gr_gid;
+}
+
+static bool in_cocoon_group(const Manager *m, const uint32_t *groups, size_t n) {
+        for (size_t i = 0; m->has_group && i < n; i++)
+                if (groups[i] == m->group)
                         return true;
         return false;
 }
@@ -157,7 +163,7 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
 
         if (sd_bus_message_is_method_error(reply, NULL) || read_credentials(reply, &uid, &groups, &n_groups) < 0)
                 return refuse(q, "the bus does not say who asks");
-        if (uid == 0 || in_cocoon_group(groups, n_groups))
+        if (uid == 0 || in_cocoon_group(q->manager, groups, n_groups))
                 return run(q);
         return ask_polkit(q);
 }

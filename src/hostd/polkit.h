@@ -12,4 +12,7 @@ typedef int (*PolkitMethod)(Manager *m, sd_bus_message *message, sd_bus_error *e
  * returns what this returns. Everything that was true when the call arrived may not be so any more. */
 int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMethod method, sd_bus_error *error);
 
+/* Finds the group: not for each question, because it may be somewhere on a network. */
+void polkit_find_group(Manager *m);
+
 PolkitQuery *polkit_query_free(PolkitQuery *q);

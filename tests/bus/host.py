@@ -5,7 +5,7 @@ and the real daemon with a scripted worker. Needs root, because the bus policy k
 import json, os, shutil, signal, subprocess, sys, tempfile, time
 
 if "UMOCKDEV_DIR" not in os.environ and "umockdev" not in os.environ.get("LD_PRELOAD", ""):
-    for program in "umockdev-wrapper", "dbus-daemon", "busctl":
+    for program in "umockdev-wrapper", "dbus-daemon", "busctl", "systemd-stdio-bridge":
         if not shutil.which(program):
             print("1..0 # SKIP %s is not installed" % program)
             sys.exit(0)
