@@ -85,11 +85,12 @@ static bool needs_move(const WorkerMember *m) {
         return binding_read(&m->device, &now, NULL) < 0 || !binding_is_vfio(now.driver);
 }
 
-int worker_check_users(GpuWorker *w) {
+int worker_check_users(GpuWorker *w, bool all) {
         int r = 0;
 
         for (size_t i = 0; i < w->n_members && r >= 0; i++)
-                r = pci_users_check(&w->members[i].device, &w->fault);
+                if (all || needs_move(&w->members[i]))
+                        r = pci_users_check(&w->members[i].device, &w->fault);
         return r;
 }
 
@@ -117,7 +118,7 @@ int worker_check_free(GpuWorker *w) {
                 return r;
         }
         r = check_driver(w);
-        return r < 0 ? r : worker_check_users(w);
+        return r < 0 ? r : worker_check_users(w, false);
 }
 
 int worker_move_to_vfio(GpuWorker *w) {
@@ -130,7 +131,7 @@ int worker_move_to_vfio(GpuWorker *w) {
                 return 0;
         r = worker_announce(w, WORKER_STEP_UNBIND);
         if (r >= 0)
-                r = worker_check_users(w); /* once more: storing takes its time */
+                r = worker_check_users(w, false); /* once more: storing takes its time */
         if (r < 0)
                 return r;
         w->moved = w->changed = true;
@@ -179,12 +180,16 @@ static int gpu_wait_usec(void *userdata, uint64_t usec) {
         return worker_wait(userdata, usec);
 }
 
+void worker_forget_status(GpuWorker *w) {
+        (void) snprintf(w->cc, sizeof(w->cc), "unknown");
+        (void) snprintf(w->ppcie, sizeof(w->ppcie), "unknown");
+}
+
 static int gpu_reset(void *userdata, Fault *ret_fault) {
         GpuWorker *w = userdata;
 
         w->reset = w->changed = true;
-        (void) snprintf(w->cc, sizeof(w->cc), "unknown");
-        (void) snprintf(w->ppcie, sizeof(w->ppcie), "unknown");
+        worker_forget_status(w);
         return w->access->ops->reset(w->access, ret_fault);
 }
 

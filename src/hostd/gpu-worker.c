@@ -108,7 +108,7 @@ static int give_back(GpuWorker *w, bool recorded) {
 
         r = worker_announce(w, WORKER_STEP_RELEASE);
         if (r >= 0)
-                r = worker_check_users(w);
+                r = worker_check_users(w, true);
         w->changed = w->changed || r >= 0;
         for (size_t i = 0; i < w->n_members && r >= 0; i++)
                 r = binding_unbind(&w->members[i].device, recorded ? w->members[i].before.override : "", &w->fault);
@@ -202,6 +202,9 @@ static int run(GpuWorker *w) {
                 undo(w, r);
         else if (r < 0)
                 w->rolled_back = !w->changed && w->stage.undo_error >= 0;
+        /* Closing resets, and brings into effect what could not be taken back. */
+        if (w->stage.undo_error < 0)
+                worker_forget_status(w);
         return r;
 }
 

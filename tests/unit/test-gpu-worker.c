@@ -470,6 +470,20 @@ static void test_faults(void) {
         }
 }
 
+/* FSP answers nonsense when the knobs are changed, so that closing brings them into effect. */
+static void test_not_taken_back(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+
+        s->at = "read-back";
+        s->what = FAULT;
+        s->fault = "answer-type";
+        CHECK(scene_run(s, WORKER_PREPARE) < 0);
+        check_failure(s, "read-back", "EBADMSG", false);
+        CHECK_STR(member(s->result, "cc"), "unknown");
+        CHECK_STR(pci_tree_bound(s->tree, GPU), VFIO_PCI);
+        CHECK_EQ(sim_gpu_mode(device.sim->sim) & 7, MODE_CC);
+}
+
 static void test_driver_faults(void) {
         static const struct {
                 const char *path;
@@ -620,6 +634,7 @@ static const Test tests[] = {
         { "a leased GPU is left alone",                         test_leased          },
         { "inspection changes nothing",                         test_inspect         },
         { "faults of the device",                               test_faults          },
+        { "knobs that cannot be taken back",                    test_not_taken_back  },
         { "faults of drivers",                                  test_driver_faults   },
         { "cancelled at every step",                            test_cancel          },
         { "the daemon dies at every step",                      test_orphaned        },
