@@ -12,6 +12,16 @@ static PciDevice *gpu_device(GpuWorker *w) {
         return &w->members[0].device;
 }
 
+/* A switch says only itself what it is, when it was opened. */
+static int check_mode(GpuWorker *w) {
+        const Chip *chip = chip_from_device_id(gpu_device(w)->device);
+
+        if (!chip || w->operation != WORKER_PREPARE || cc_mode_supported(chip, w->mode))
+                return 0;
+        return fault_set(&w->fault, EOPNOTSUPP, w->address, "a device that has the mode asked for", "%s has no mode %s",
+                         chip->name, cc_mode_to_string(w->mode));
+}
+
 int worker_identify(GpuWorker *w) {
         PciDevice *d = gpu_device(w);
         int r;
@@ -24,7 +34,7 @@ int worker_identify(GpuWorker *w) {
         w->n_members = 1;
         if (d->vendor == PCI_VENDOR_NVIDIA && (d->class == PCI_CLASS_SWITCH || chip_from_device_id(d->device)) &&
             (d->class == PCI_CLASS_SWITCH || d->class == PCI_CLASS_3D || d->class == PCI_CLASS_VGA))
-                return 0;
+                return check_mode(w);
         return fault_set(&w->fault, EOPNOTSUPP, d->address, "an NVIDIA GPU of Hopper or Blackwell, or an NVSwitch",
                          "%04x:%04x, class %06x", d->vendor, d->device, d->class);
 }
