@@ -29,10 +29,11 @@ BUILD_PACKAGES=(
         scdoc man-db openssl python3 ca-certificates
 )
 TEST_PACKAGES=(
-        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs
+        clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs strace
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio
+        flex bison bc libelf-dev # a kernel with iommufd
 )
 
 missing_packages() {

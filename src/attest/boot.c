@@ -24,14 +24,14 @@
 /* Every line that is wrong is logged, the first is the reason. */
 static void note_configuration(const char *file, unsigned line, const char *message, void *userdata) {
         Boot *b = userdata;
+        char where[16] = "";
 
         if (line > 0)
-                log_error("%s:%u: %s.", file, line, message);
-        else
-                log_error("%s: %s.", file, message);
+                (void) snprintf(where, sizeof(where), ":%u", line);
+        log_error("%s%s: %s.", file, where, message);
         if (!*b->fault.what)
-                (void) fault_set(&b->fault, EINVAL, "configuration", "settings that can be understood", "%s:%u: %s",
-                                 file, line, message);
+                (void) fault_set(&b->fault, EINVAL, "configuration", "settings that can be understood", "%s%s: %s", file,
+                                 where, message);
 }
 
 static int read_policy(Boot *b) {
@@ -202,13 +202,27 @@ static int step_appraise(Boot *b) {
         return 0;
 }
 
+/* A bundle that is there and cannot be used is why something is missing. */
+static const char *advise_on_missing(Boot *b) {
+        const Fault *bundle = &b->gathered.bundle;
+
+        if (!*bundle->found)
+                return "Let the guest reach the services, or give it a fresh bundle (cocoon-attest bundle).";
+        (void) snprintf(b->advice_text, sizeof(b->advice_text),
+                        "The bundle cannot be used: expected %.160s, found %.200s. Give the guest a fresh one (cocoon-attest "
+                        "bundle).",
+                        bundle->expected, bundle->found);
+        return b->advice_text;
+}
+
 static int step_decide(Boot *b) {
+        assert(b->verdict.appraisal);
         if (b->verdict.status == EXIT_ACCEPTED)
                 return 0;
         b->status = b->verdict.status;
         b->refused_check = verdict_reason(&b->verdict, b->refused_device, &b->fault);
         if (b->status == EXIT_COLLATERAL_MISSING)
-                b->advice = "Let the guest reach the services, or give it a fresh bundle (cocoon-attest bundle).";
+                b->advice = advise_on_missing(b);
         else if (strcmp(b->fault.what, "policy") == 0)
                 b->advice = "Give the guest a GPU that meets the policy, or another policy in its image.";
         return -EPERM;
@@ -358,7 +372,7 @@ static const struct {
           "expects, and the NVIDIA driver in the guest." },
         { "clear",         step_clear,         "Reboot the guest: its GPUs' ready state cannot be changed." },
         { "collect",       step_collect,       "Reset the GPU on the host; if it stays, it is broken." },
-        { "appraise",      step_appraise,      "Check TrustAnchors=, Bundle= and directories in attest.conf(5)." },
+        { "appraise",      step_appraise,      "Check TrustAnchors= and what [Collateral] names in attest.conf(5)." },
         { "decide",        step_decide,        "Do not trust this GPU before that is understood; the journal has every check." },
         { "compare",       step_compare,       "Give the guest its GPUs before it boots, and leave them alone." },
         { "publish",       step_publish,       "Look at /run/cocoon: is there space?" },
@@ -398,6 +412,7 @@ static int undo(Boot *b, Fault *f) {
 
         ready = ready_state_set(false, monotonic_usec() + UNDO_USEC, f);
         files = publish_withdraw(b->root, f);
+        tsm_clean(b->root);
         r = measure_withdrawal(b, f);
         return ready < 0 ? ready : files < 0 ? files : r;
 }

@@ -33,7 +33,8 @@ typedef struct Boot {
 
         /* Of the outcome. */
         const char *failed_step;    /* NULL: passed */
-        const char *advice;         /* what a person can do about it */
+        const char *advice;         /* what a person can do about it; may be `advice_text` */
+        char advice_text[512];
         const char *refused_check;  /* of the verdict, or NULL */
         char refused_device[16];    /* "GPU-0", or "" */
         ExitStatus status;

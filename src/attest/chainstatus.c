@@ -47,21 +47,22 @@ void chain_status_judge_revocation(ChainStatus *s, CertVerifier *v, const CertCh
         if (!s->authentic)
                 return;
         check_pass(&s->ocsp, "good for %zu certificates", chain->n_certs - 1 - first);
-        s->answers_valid = true;
+        s->answers_valid = s->nonces_match = true;
         for (size_t i = first; i + 1 < chain->n_certs; i++) {
-                const char *reason;
-                Fault fault;
+                OcspFinding found;
                 OcspStatus status;
 
-                status = ocsp_check(answers, v, chain, i, &reason, &fault);
+                status = ocsp_check(answers, v, chain, i, &found);
+                s->nonces_match = s->nonces_match && found.nonce_matches;
                 if (status == OCSP_STATUS_MISSING || status == OCSP_STATUS_INVALID)
                         s->answers_valid = false;
                 if (weight[status] <= weight[worst])
                         continue;
                 worst = status;
                 s->ocsp.state = status == OCSP_STATUS_MISSING ? CHECK_MISSING : CHECK_FAILED;
-                s->revocation_reason = reason;
-                (void) fault_set(&s->ocsp.fault, 0, fault.what, fault.expected, "%s (certificate %zu)", fault.found, i);
+                s->revocation_reason = found.reason;
+                (void) fault_set(&s->ocsp.fault, 0, found.fault.what, found.fault.expected, "%s (certificate %zu)",
+                                 found.fault.found, i);
         }
         s->ocsp_status = ocsp_words[worst];
         if (worst == OCSP_STATUS_REVOKED)

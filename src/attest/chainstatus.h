@@ -15,6 +15,7 @@ typedef struct ChainStatus {
         const char *ocsp_status; /* "good", "revoked", "unknown"; NULL when not known; static */
         const char *revocation_reason; /* OpenSSL's name; static */
         bool answers_valid; /* one for every certificate, each signed and timely, whatever it says */
+        bool nonces_match;  /* these were all asked for by us, with the nonces that they have */
 } ChainStatus;
 
 /* Shape, signatures and dates. `n_certs` as for cert_verifier_check(). */

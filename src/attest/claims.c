@@ -105,11 +105,10 @@ static int add_chain(ClaimContext *c, const char *name, int id) {
             json_add_string(o, "x-nvidia-cert-ocsp-status", s->ocsp_status) < 0 ||
             json_add_string(o, "x-nvidia-cert-revocation-reason", s->revocation_reason) < 0)
                 return -ENOMEM;
-        /* Stored answers were asked for by someone else, if with a nonce then with theirs: none matches. */
         if (c->version == CLAIMS_4_0) {
                 bool asked = s->ocsp.state != CHECK_OFF && s->ocsp.state != CHECK_NOT_RUN;
 
-                if (add_bool_if(o, "x-nvidia-cert-ocsp-nonce-matches", asked, false) < 0 ||
+                if (add_bool_if(o, "x-nvidia-cert-ocsp-nonce-matches", asked, s->nonces_match) < 0 ||
                     add_bool_if(o, "x-nvidia-cert-ocsp-response-valid", asked, s->answers_valid) < 0)
                         return -ENOMEM;
         }
@@ -253,7 +252,7 @@ static int add_attester(ClaimContext *c, const char *name, int unused) {
                         const RimSvn *svn = &d->rims[slot]->content.svns[i];
                         unsigned value;
 
-                        if (!svn->active || !svn->include_in_result || opaque_number(&d->opaque, svn->type, &value) < 0)
+                        if (!svn->include_in_result || opaque_number(&d->opaque, svn->type, &value) < 0)
                                 continue;
                         if (json_add_int(o, svn->name, value) < 0)
                                 return -ENOMEM;

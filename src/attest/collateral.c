@@ -11,6 +11,9 @@
 
 #define ANCHOR_FILE_MAX 16384U
 
+/* Names in a directory of OCSP answers: a host that hands one in may make them up for ever. */
+#define NAMES_MAX 16384U
+
 /* Signer, two CAs, root: every RIM that NVIDIA ever published. */
 #define RIM_CHAIN_LENGTH 4U
 
@@ -59,6 +62,7 @@ static int open_verifier(const char *dir, const char *name, X509 *(*pinned)(void
 static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
         _cleanup_(closedir_onep) DIR *dir = opendir(path);
         const struct dirent *entry;
+        unsigned n = 0;
 
         if (!dir) {
                 int error = errno;
@@ -72,6 +76,8 @@ static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
                 Fault ignored;
                 size_t size;
 
+                if (++n > NAMES_MAX)
+                        return fault_set(f, E2BIG, "directory of OCSP answers", "at most 16384 names", "more in %s", path);
                 if (!dot || strcmp(dot, ".der") != 0)
                         continue;
                 if (read_file_at(dirfd(dir), entry->d_name, OCSP_ANSWER_MAX, &der, &size) < 0) {
@@ -247,13 +253,18 @@ static int find_stored(RimEntry *e, RimFile *stored, const Collateral *c) {
         return 0;
 }
 
+/* Good, and as far as is known not revoked: what is withdrawn is signed anew by somebody else. */
+static bool is_final(const RimEntry *e) {
+        return rim_entry_is_good(e) && e->chain.ocsp.state != CHECK_FAILED;
+}
+
 /* `r` is what finding the candidate came to. A good one takes the place of one that is not, and any that of none. */
 static int consider(RimEntry *e, RimEntry *candidate, int r) {
         bool have_any = e->fetched.state != CHECK_MISSING;
 
         if (r < 0 && candidate->fetched.state == CHECK_MISSING && !have_any)
                 e->fetched = candidate->fetched;
-        if (r < 0 || (have_any && !rim_entry_is_good(candidate)))
+        if (r < 0 || (have_any && !is_final(candidate)))
                 return r == -ENOMEM ? r : 0;
         candidate->asked = e->asked;
         rim_entry_done(e);
@@ -269,7 +280,7 @@ static int find_rim(RimEntry *e, Collateral *c) {
 
         while (c->rim_dirs && c->rim_dirs[n_dirs])
                 n_dirs++;
-        for (size_t i = 0; i < 1 + c->n_stored + n_dirs && !rim_entry_is_good(e); i++) {
+        for (size_t i = 0; i < 1 + c->n_stored + n_dirs && !is_final(e); i++) {
                 _cleanup_(rim_entry_done) RimEntry candidate = { .id = strdup(e->id) };
                 int r = -ENOENT;
 

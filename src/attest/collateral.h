@@ -25,6 +25,7 @@ typedef struct RimEntry {
         size_t size;
         bool asked;          /* a service was, and has given one or has not */
         bool fetched_live;   /* it is from there */
+        bool unpublished;    /* it has said that there is none */
         bool doubted;        /* good, but perhaps no longer what is published under this id */
 } RimEntry;
 

@@ -155,9 +155,11 @@ static int take_answer(const Probe *p, const Task *t, Evidence *e, Fault *f) {
         r = collect_read(cursor_of(p->answer, p->size), e, f);
         if (r < 0)
                 return r;
-        if (strcmp(e->told->uuid, t->device->uuid) != 0 || e->told->is_switch != t->device->is_switch ||
-            e->told->index != t->device->index)
+        if (e->told->index != t->device->index)
                 return fault_set(f, ESTALE, p->name, t->device->uuid, "another device now, %s", e->told->uuid);
+        r = device_facts_compare(t->device, e->told, f);
+        if (r < 0)
+                return r;
         e->arch_name = strdup(e->arch == _ARCH_INVALID ? "unknown" : arch_info(e->arch)->name);
         if (!e->arch_name)
                 return fault_set(f, ENOMEM, "evidence", "memory", "none left");

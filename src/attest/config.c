@@ -16,6 +16,10 @@
 #define DEFAULT_BUNDLE "/dev/disk/by-id/virtio-cocoon-bundle"
 #define DEFAULT_CACHE  "/var/cache/cocoon"
 
+/* Where [Attest] leaves time for them. */
+#define DEFAULT_DEVICE_TIMEOUT_USEC  (20 * USEC_PER_SEC)
+#define DEFAULT_NETWORK_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
 static const char *const source_names[_SOURCE_MAX] = {
         [SOURCE_CACHE]     = "cache",
         [SOURCE_BUNDLE]    = "bundle",
@@ -149,17 +153,20 @@ static const ConfItem items[] = {
 static int set_defaults(AttestConfig *c) {
         *c = (AttestConfig){
                 .timeout_usec = 120 * USEC_PER_SEC,
-                .device_timeout_usec = 20 * USEC_PER_SEC,
                 .device_retries = 2,
                 .sources = { { SOURCE_CACHE, SOURCE_BUNDLE, SOURCE_DIRECTORY, SOURCE_NETWORK }, _SOURCE_MAX },
                 .max_age_usec = UINT64_MAX,
                 .ocsp_nonce = true,
-                .network_timeout_usec = 60 * USEC_PER_SEC,
                 .network_retries = 4,
                 .cache = strdup(DEFAULT_CACHE),
                 .bundle = strdup(DEFAULT_BUNDLE),
         };
         return c->cache && c->bundle ? 0 : -ENOMEM;
+}
+
+/* A limit that nobody set (none is 0) must not contradict one that somebody did. */
+static uint64_t limit_or(uint64_t set, uint64_t by_default, uint64_t of_all) {
+        return set > 0 ? set : by_default < of_all ? by_default : of_all;
 }
 
 /* What is wrong with the settings together, or NULL. */
@@ -213,6 +220,8 @@ int attest_config_load(const char *root, AttestConfig *ret, ConfReport report, v
                 r = conf_load(root, CONFIG_NAME, items, ELEMENTSOF(items), &c, report, userdata);
         if (r < 0)
                 return r;
+        c.device_timeout_usec = limit_or(c.device_timeout_usec, DEFAULT_DEVICE_TIMEOUT_USEC, c.timeout_usec);
+        c.network_timeout_usec = limit_or(c.network_timeout_usec, DEFAULT_NETWORK_TIMEOUT_USEC, c.timeout_usec);
         contradiction = find_contradiction(&c);
         if (contradiction) {
                 report("/etc/" CONFIG_NAME, 0, contradiction, userdata);

@@ -137,6 +137,30 @@ int event_log_take_back(const char *path, uint64_t size_before) {
         return truncate(path, (off_t) size_before) < 0 ? -errno : 0;
 }
 
+int event_log_settle(const char *path, unsigned rtmr, const uint8_t value[static RTMR_SIZE]) {
+        _cleanup_(event_log_done) EventLog log = {};
+        _cleanup_free_ uint8_t *text = NULL;
+        uint8_t replayed[RTMR_SIZE];
+        const uint8_t *newline;
+        size_t size;
+        int r;
+
+        r = read_file_at(AT_FDCWD, path, EVENT_LOG_MAX, &text, &size);
+        if (r >= 0)
+                r = event_log_parse((const char *) text, size, &log, NULL);
+        if (r < 0)
+                return r == -ENOENT || r == -EBADMSG ? 0 : r;
+        event_log_replay(&log, rtmr, replayed);
+        if (log.n_events == 0 || memcmp(replayed, value, RTMR_SIZE) == 0)
+                return 0;
+        log.n_events--;
+        event_log_replay(&log, rtmr, replayed);
+        if (memcmp(replayed, value, RTMR_SIZE) != 0)
+                return 0;
+        newline = memrchr(text, '\n', size - 1);
+        return event_log_take_back(path, newline ? (uint64_t) (newline + 1 - text) : 0);
+}
+
 void rtmr_extend(uint8_t value[static RTMR_SIZE], const uint8_t digest[static RTMR_SIZE]) {
         uint8_t both[2 * RTMR_SIZE];
 

@@ -44,6 +44,10 @@ int event_log_append(const char *path, const LogEvent *event, uint64_t *ret_size
 /* Takes back what was appended last. 0 or a negative errno. */
 int event_log_take_back(const char *path, uint64_t size_before);
 
+/* Takes back a last line that was never measured into the register, which has `value`: whoever appended it was killed
+ * in between. A log that does not explain the value either way is left alone. 0 or a negative errno. */
+int event_log_settle(const char *path, unsigned rtmr, const uint8_t value[static RTMR_SIZE]);
+
 /* What one event does to a register: SHA-384 of its value and the digest (Intel TDX Module ABI, TDG.MR.RTMR.EXTEND). */
 void rtmr_extend(uint8_t value[static RTMR_SIZE], const uint8_t digest[static RTMR_SIZE]);
 

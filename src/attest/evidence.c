@@ -98,12 +98,15 @@ static int parse_device(json_object *entry, json_object *common, size_t index, E
         return 0;
 }
 
+/* Two lists in one file would be two claims of what was collected, of which only one is judged. */
 static int find_list(json_object *root, json_object **ret_list, json_object **ret_common, Fault *f) {
         if (json_object_is_type(root, json_type_array)) {
                 *ret_list = root;
                 *ret_common = NULL;
                 return 0;
         }
+        if (json_object_object_get_ex(root, "evidences", NULL) && json_object_object_get_ex(root, "evidence_list", NULL))
+                return fault_set(f, EBADMSG, "evidence file", "either \"evidences\" or \"evidence_list\"", "both");
         if (json_get_array(root, "evidences", ret_list) >= 0) {
                 *ret_common = NULL;
                 return 0;
@@ -129,7 +132,8 @@ int evidence_set_parse(const char *text, size_t size, EvidenceSet **ret, Fault *
                 return r;
         if (r < 0)
                 return fault_set(ret_fault, EBADMSG, "evidence file", "one complete JSON value of a sensible size",
-                                 r == -E2BIG ? "more values than any evidence has" : "text that is not JSON");
+                                 r == -E2BIG ? "more values than any evidence has" :
+                                 "text that is not JSON, or in which an object has a key twice");
         r = find_list(root, &list, &common, ret_fault);
         if (r < 0)
                 return r;

@@ -352,6 +352,7 @@ static int refuse_status(const Item *i, long status, Fault *f) {
 
 /* A service that answers keeps to the answer; the reason names what was expected of it. */
 static int accept_body(Fetcher *f, Item *i, Fault *fault) {
+        bool nonce_matches;
         uint8_t *xml;
         size_t size;
         Fault why = {};
@@ -362,9 +363,10 @@ static int accept_body(Fetcher *f, Item *i, Fault *fault) {
                 if (r >= 0)
                         return collateral_give_rim(f->collateral, i->rim, xml, size);
         } else {
-                r = ocsp_request_check(&i->question, i->body, i->size, f->options->require_nonce, &why);
+                r = ocsp_request_check(&i->question, i->body, i->size, f->options->require_nonce,
+                                       &nonce_matches, &why);
                 if (r >= 0)
-                        r = ocsp_answers_give(f->collateral->ocsp, i->want, i->body, i->size, &why);
+                        r = ocsp_answers_give(f->collateral->ocsp, i->want, i->body, i->size, nonce_matches, &why);
         }
         if (r < 0 && r != -ENOMEM)
                 (void) fault_set(fault, r, i->what, i->expected, "expected %.100s, found %.100s", why.expected, why.found);
@@ -400,6 +402,8 @@ static int finish(Fetcher *f, Item *i, CURLcode result) {
         }
         if (r == -ENOMEM)
                 return r;
+        if (i->rim)
+                i->rim->unpublished = r == -ENOENT;
         wait = http_easy_wait_msec(i->easy, BACKOFF_MSEC, RETRY_AFTER_MAX, i->attempts);
         if (r == -EAGAIN && i->attempts <= f->options->retries && wait >= 0 && (uint64_t) wait < time_left(f))
                 i->not_before = now_msec() + (uint64_t) wait;

@@ -134,9 +134,8 @@ static void print_rim(const RimContent *content) {
                 }
         }
         for (size_t i = 0; i < content->n_svns; i++)
-                if (content->svns[i].active)
-                        (void) printf("  minimum SVN            %u for opaque entry %u\n", content->svns[i].minimum,
-                                      content->svns[i].type);
+                (void) printf("  minimum SVN            %u for opaque entry %u\n", content->svns[i].minimum,
+                              content->svns[i].type);
 }
 
 static int print_check(const char *name, const Check *check) {
@@ -216,7 +215,7 @@ static int inspect_bytes(const Options *o, const char *path, uint8_t *data, size
                         return refuse(path, &fault);
                 return print_evidence(path, set);
         }
-        if (digits > 0 && digits % 2 == 0 && text[start + digits + strspn(text + start + digits, " \t\r\n")] == 0) {
+        if (digits > 0 && digits % 2 == 0 && start + digits + strspn(text + start + digits, " \t\r\n") == size) {
                 _cleanup_free_ uint8_t *report = malloc(digits / 2);
 
                 if (!report || hex_decode(text + start, digits, report, digits / 2) < 0)

@@ -93,7 +93,7 @@ static int compare_records(DeviceAppraisal *d) {
 }
 
 static bool svns_clash(const RimSvn *a, const RimSvn *b) {
-        return a->active && b->active && (a->type == b->type || strcmp(a->name, b->name) == 0);
+        return a->type == b->type || strcmp(a->name, b->name) == 0;
 }
 
 /* Two RIMs that speak of one thing could hide each other's word. */
@@ -146,8 +146,6 @@ static int compare_svns(DeviceAppraisal *d) {
                 for (size_t i = 0; content && i < content->n_svns; i++) {
                         int r;
 
-                        if (!content->svns[i].active)
-                                continue;
                         r = compare_svn(d, &content->svns[i], &n);
                         if (r < 0)
                                 return r;

@@ -82,7 +82,8 @@ static bool is_about(const OcspRequest *r, OCSP_SINGLERESP *single) {
         return wanted && OCSP_id_cmp(wanted, found) == 0;
 }
 
-int ocsp_request_check(const OcspRequest *r, const uint8_t *der, size_t size, bool require_nonce, Fault *ret_fault) {
+int ocsp_request_check(const OcspRequest *r, const uint8_t *der, size_t size, bool require_nonce,
+                       bool *ret_nonce_matches, Fault *ret_fault) {
         _cleanup_(OCSP_RESPONSE_freep) OCSP_RESPONSE *response = NULL;
         _cleanup_(OCSP_BASICRESP_freep) OCSP_BASICRESP *basic = NULL;
         const unsigned char *p = der;
@@ -104,5 +105,6 @@ int ocsp_request_check(const OcspRequest *r, const uint8_t *der, size_t size, bo
         if (OCSP_resp_count(basic) != 1 || !is_about(r, OCSP_resp_get0(basic, 0)))
                 return fault_set(ret_fault, EBADMSG, "OCSP answer", "one about the certificate that was asked about alone",
                                  "%d about others", OCSP_resp_count(basic));
-        return require_nonce ? check_nonce(r, basic, ret_fault) : 0;
+        *ret_nonce_matches = check_nonce(r, basic, ret_fault) >= 0;
+        return *ret_nonce_matches || !require_nonce ? 0 : -EBADMSG;
 }

@@ -26,7 +26,9 @@ int ocsp_request_make(const X509 *cert, const X509 *issuer, OcspRequest *ret);
 void ocsp_request_done(OcspRequest *r);
 
 /* Whether `der` is a response to exactly this: about the certificate that was asked about alone, and with this
- * request's nonce. Without `require_nonce` the nonce may be any or none: caches in between answer with what they have.
+ * request's nonce, in *ret_nonce_matches. Without `require_nonce` the nonce may be any or none: caches in between answer
+ * with what they have.
  * Nothing is said about signature and time. 0; with *ret_fault: -EAGAIN when the responder wants to be asked later,
  * -EBADMSG for all else. */
-int ocsp_request_check(const OcspRequest *r, const uint8_t *der, size_t size, bool require_nonce, Fault *ret_fault);
+int ocsp_request_check(const OcspRequest *r, const uint8_t *der, size_t size, bool require_nonce,
+                       bool *ret_nonce_matches, Fault *ret_fault);

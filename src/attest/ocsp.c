@@ -19,6 +19,7 @@ typedef struct OcspAnswer {
         const CertVerifier *verified_by; /* whom `signature_good` is about; NULL: not tried */
         bool signature_good;
         bool good; /* see OcspAnswerView */
+        bool nonce_matches;
 } OcspAnswer;
 
 struct OcspAnswers {
@@ -96,7 +97,7 @@ static int add_answer(OcspAnswers *a, const uint8_t *der, size_t size, Fault *re
         OcspAnswer *items;
 
         if (size > OCSP_ANSWER_MAX || a->n_items >= OCSP_ANSWERS_MAX || size > OCSP_ANSWERS_BYTES_MAX - a->n_bytes)
-                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB, 2 MiB in all",
+                return fault_set(ret_fault, E2BIG, "OCSP answers", "at most 1024 of at most 16 KiB, 1 MiB in all",
                                  "%zu bytes, number %zu", size, a->n_items + 1);
         basic = parse_basic(der, size, ret_fault);
         if (!basic)
@@ -255,13 +256,12 @@ static const unsigned weight[] = {
 };
 
 /* What the answers at hand say. */
-static OcspStatus weigh(OcspAnswers *a, CertVerifier *v, const CertChain *chain, Question *q, const char **ret_reason,
-                        Fault *ret_fault) {
+static OcspStatus weigh(OcspAnswers *a, CertVerifier *v, const CertChain *chain, Question *q, OcspFinding *ret) {
         OcspStatus worst = OCSP_STATUS_MISSING;
         size_t chosen = 0;
 
-        *ret_reason = NULL;
-        (void) fault_set(ret_fault, ENOENT, "OCSP answer", "one for this certificate",
+        *ret = (OcspFinding){};
+        (void) fault_set(&ret->fault, ENOENT, "OCSP answer", "one for this certificate",
                          a->n_skipped > 0 ? "none; %zu files could not be taken as answers" : "none", a->n_skipped);
         for (size_t i = 0; i < a->n_items; i++)
                 for (int k = 0; k < OCSP_resp_count(a->items[i].basic); k++) {
@@ -277,9 +277,10 @@ static OcspStatus weigh(OcspAnswers *a, CertVerifier *v, const CertChain *chain,
                                 continue;
                         worst = status;
                         chosen = i;
-                        *ret_reason = reason;
+                        ret->reason = reason;
+                        ret->nonce_matches = a->items[i].nonce_matches;
                         if (status != OCSP_STATUS_GOOD)
-                                *ret_fault = fault;
+                                ret->fault = fault;
                 }
         if (worst == OCSP_STATUS_GOOD)
                 a->items[chosen].good = true;
@@ -351,23 +352,22 @@ static void explain(const OcspWant *want, Fault *f) {
                 (void) fault_set(f, 0, before.what, before.expected, "%s, from %s", before.found, want->service);
 }
 
-OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
-                      Fault *ret_fault) {
+OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, OcspFinding *ret) {
         _cleanup_(question_done) Question q = { .cert = chain->certs[index], .issuer = chain->certs[index + 1] };
         OcspStatus status;
         OcspWant *want;
         int r;
 
-        status = weigh(a, v, chain, &q, ret_reason, ret_fault);
+        status = weigh(a, v, chain, &q, ret);
         if (status != OCSP_STATUS_MISSING && status != OCSP_STATUS_INVALID)
                 return status;
         r = remember_want(a, &q, &want);
         if (r > 0 && look_up(a, want)) {
-                status = weigh(a, v, chain, &q, ret_reason, ret_fault);
+                status = weigh(a, v, chain, &q, ret);
                 want->met = status != OCSP_STATUS_MISSING && status != OCSP_STATUS_INVALID;
         }
         if (r == 0 && want->asked && status == OCSP_STATUS_MISSING)
-                explain(want, ret_fault);
+                explain(want, &ret->fault);
         return status;
 }
 
@@ -384,7 +384,8 @@ OcspWant *ocsp_answers_want(const OcspAnswers *a, size_t i) {
         return i < a->n_wants ? a->wants[i] : NULL;
 }
 
-int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, Fault *ret_fault) {
+int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, bool nonce_matches,
+                      Fault *ret_fault) {
         int r;
 
         r = ocsp_answers_add(a, der, size, ret_fault);
@@ -392,6 +393,7 @@ int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t
                 return r;
         want->asked = true;
         want->answer = a->n_items - 1;
+        a->items[want->answer].nonce_matches = nonce_matches;
         return 0;
 }
 

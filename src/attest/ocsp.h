@@ -12,7 +12,7 @@
 
 #define OCSP_ANSWER_MAX  (16U * 1024)
 #define OCSP_ANSWERS_MAX 1024U
-#define OCSP_ANSWERS_BYTES_MAX (2U * 1024 * 1024) /* all together */
+#define OCSP_ANSWERS_BYTES_MAX (1024U * 1024) /* all together; decoded, hostile ones take twenty times as much */
 #define OCSP_SINGLES_MAX 16  /* certificates that one answer is about; real ones have one */
 #define OCSP_KEY_SIZE    32U
 
@@ -51,11 +51,15 @@ int ocsp_answers_add(OcspAnswers *a, const uint8_t *der, size_t size, Fault *ret
 /* Counts something that was to be an answer but could not even be read. */
 void ocsp_answers_skip(OcspAnswers *a);
 
+typedef struct OcspFinding {
+        const char *reason; /* OpenSSL's name of the revocation reason (static) or NULL */
+        bool nonce_matches; /* the answer that counts was asked for by us, and has the nonce that it was asked with */
+        Fault fault;        /* filled unless good */
+} OcspFinding;
+
 /* What is known of `chain`'s certificate `index`, at the verifier's time. Of several valid answers the worst counts.
- * Where nothing is known it is remembered as a want.
- * *ret_reason is OpenSSL's name of the revocation reason (static) or NULL; *ret_fault is filled unless good. */
-OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, const char **ret_reason,
-                      Fault *ret_fault);
+ * Where nothing is known it is remembered as a want. */
+OcspStatus ocsp_check(OcspAnswers *a, CertVerifier *v, const CertChain *chain, size_t index, OcspFinding *ret);
 
 /* Answers whose thisUpdate is longer ago than this many seconds are as if they were not there; 0: as long as they say
  * themselves. */
@@ -67,8 +71,10 @@ void ocsp_answers_set_lookup(OcspAnswers *a, OcspLookup lookup, void *userdata);
 /* What ocsp_check() has missed, each certificate once; `i` from 0 up, NULL at the end. Borrowed. */
 OcspWant *ocsp_answers_want(const OcspAnswers *a, size_t i);
 
-/* What a service has answered to one of these, or why it has not. ocsp_answers_give(): as ocsp_answers_add(). */
-int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, Fault *ret_fault);
+/* What a service has answered to one of these, or why it has not. ocsp_answers_give(): as ocsp_answers_add();
+ * `nonce_matches`: with the nonce of the question. */
+int ocsp_answers_give(OcspAnswers *a, OcspWant *want, const uint8_t *der, size_t size, bool nonce_matches,
+                      Fault *ret_fault);
 void ocsp_answers_deny(OcspAnswers *a, OcspWant *want, const Fault *why);
 
 /* Changes whenever ocsp_check() may say something else than before. */

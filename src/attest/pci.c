@@ -52,7 +52,7 @@ static int count_device(int bus_fd, const char *device, PciCensus *census, Fault
         else if (class >> 16 == 0x06)
                 census->switches++;
         else
-                return 0;
+                census->others++;
         if (!*census->first)
                 (void) snprintf(census->first, sizeof(census->first), "%.31s", device);
         return 0;

@@ -39,7 +39,8 @@ int policy_parse(const char *text, size_t size, Policy **ret, Fault *ret_fault) 
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return fault_set(ret_fault, EBADMSG, "policy", "one JSON object", "text that is not JSON");
+                return fault_set(ret_fault, EBADMSG, "policy", "one JSON object",
+                                 "text that is not JSON, or in which an object has a key twice");
         if (json_get_object(p->root, "authorization-rules", &p->rules) >= 0) {
                 (void) json_get_object(p->rules, "overall-claims", &p->overall);
                 (void) json_get_object(p->rules, "detached-claims", &p->detached);

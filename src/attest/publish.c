@@ -69,10 +69,10 @@ int publish_withdraw(const char *root, Fault *ret_fault) {
         dir = opendir(path);
         if (!dir)
                 return errno == ENOENT ? 0 : cannot_write(ret_fault, errno, path);
-        while ((entry = readdir(dir)))
+        while (errno = 0, (entry = readdir(dir)))
                 if (is_published(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
                         r = cannot_write(ret_fault, errno, entry->d_name);
-        return r;
+        return errno != 0 ? cannot_write(ret_fault, errno, path) : r;
 }
 
 char *publish_event_log_path(const char *root) {

@@ -140,11 +140,15 @@ static int read_record(Reader *r, const xmlNode *node, unsigned index) {
 
 static int read_svn(Reader *r, const xmlNode *node, unsigned index) {
         RimSvn svn = { .type = index - RIM_SVN_INDEX_BASE }, *svns;
+        bool active;
         int k;
 
-        k = read_flag(r, node, NULL, "active", &svn.active);
+        k = read_flag(r, node, NULL, "active", &active);
         if (k < 0)
                 return k;
+        /* NVIDIA's verifiers look at nothing else in one that is not active. */
+        if (!active)
+                return 0;
         k = read_text(r, node, NULL, "name", svn.name);
         if (k < 0)
                 return k;
@@ -206,11 +210,19 @@ static int read_payload(Reader *r, xmlNode *payload) {
         return 0;
 }
 
+/* The white space of pretty printing aside. */
+static int read_nothing(Reader *r, xmlNode *node) {
+        xmlNode *child;
+
+        return rim_next_element(node->children, &child) < 0 || child ? refuse(r, node, "no content", "some") : 0;
+}
+
 static int read_meta(Reader *r, xmlNode *node) {
         int k;
 
-        if (xmlFirstElementChild(node))
-                return refuse(r, node, "no content", "elements");
+        k = read_nothing(r, node);
+        if (k < 0)
+                return k;
         k = read_text(r, node, NULL, "colloquialVersion", r->content->version);
         if (k < 0)
                 return k;
@@ -224,6 +236,9 @@ static int read_entity(Reader *r, xmlNode *node) {
         char text[RIM_TEXT_SIZE];
         int k;
 
+        k = read_nothing(r, node);
+        if (k < 0)
+                return k;
         k = read_text(r, node, NULL, "name", text);
         if (k < 0)
                 return k;

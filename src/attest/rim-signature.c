@@ -94,6 +94,9 @@ static int check_shape(const Rim *rim, Fault *f) {
                 /* An element holds either elements, with white space between, or one text. */
                 if (!row_matches(row, node, depth))
                         return shape_fault(f, row, node);
+                if (!xmlFirstElementChild(node) && node->children && !rim_element_text(node))
+                        return fault_set(f, EBADMSG, "RIM: XML signature", "one text", "something else in %s",
+                                         (const char *) node->name);
                 if (xmlFirstElementChild(node))
                         for (xmlNode *child = node->children; child; child = blank_up_to->next) {
                                 if (rim_next_element(child, &blank_up_to) < 0)

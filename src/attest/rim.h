@@ -24,10 +24,10 @@ typedef struct RimRecord {
         uint8_t (*digests)[SPDM_DIGEST_SIZE]; /* any of them will do; owned */
 } RimRecord;
 
+/* Of one that is active; others say nothing. */
 typedef struct RimSvn {
         unsigned type; /* of the opaque entry */
         unsigned minimum;
-        bool active;
         bool include_in_result;
         char name[RIM_TEXT_SIZE];
 } RimSvn;

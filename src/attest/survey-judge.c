@@ -135,7 +135,7 @@ static int compare_text(const char *what, const char *before, const char *after,
         return fault_set(f, ESTALE, what, expected, "\"%s\"", after);
 }
 
-static int compare_devices(const DeviceFacts *before, const DeviceFacts *after, Fault *f) {
+int device_facts_compare(const DeviceFacts *before, const DeviceFacts *after, Fault *f) {
         char name[16], what[48];
         int r;
 
@@ -173,6 +173,6 @@ int survey_compare(const Survey *before, const Survey *after, Fault *f) {
         if (r >= 0 && before->n_devices != after->n_devices)
                 r = fault_set(f, ESTALE, "number of devices", expected, "%zu", after->n_devices);
         for (size_t i = 0; r >= 0 && i < before->n_devices; i++)
-                r = compare_devices(&before->devices[i], &after->devices[i], f);
+                r = device_facts_compare(&before->devices[i], &after->devices[i], f);
         return r;
 }

@@ -60,6 +60,9 @@ int survey_judge(const Survey *s, const SurveyWants *w, Fault *f);
 /* Whether it is the same machine in the same mode: 0, or -ESTALE with the first difference. */
 int survey_compare(const Survey *before, const Survey *after, Fault *f);
 
+/* The same of one device. */
+int device_facts_compare(const DeviceFacts *before, const DeviceFacts *after, Fault *f);
+
 /* What the child of survey_take() sends: 0, -EBADMSG with *f filled, -ENOMEM. */
 int survey_read(Cursor answer, Survey **ret, Fault *f);
 

@@ -94,8 +94,10 @@ int tdx_measure(const char *root, const char *log_path, const LogEvent *event, F
         r = tdx_read_register(root, event->rtmr, before, ret_fault);
         if (r < 0)
                 return r;
+        r = event_log_settle(log_path, event->rtmr, before);
         /* First the log: a register that changed without a line in it could not be explained any more. */
-        r = event_log_append(log_path, event, &size_before);
+        if (r >= 0)
+                r = event_log_append(log_path, event, &size_before);
         if (r < 0)
                 return fault_set(ret_fault, r, "event log", "a file that can be written", "%s: %s", log_path,
                                  strerror(-r));

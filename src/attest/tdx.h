@@ -15,5 +15,6 @@ int tdx_read_register(const char *root, unsigned rtmr, uint8_t ret[static RTMR_S
 
 /* Appends the event to the log, extends the register, and reads back that this is what came of it. 0; -EIO when the
  * register has another value than it must have; the errno of what failed. The log then says what was measured: the
- * event is in it exactly when the register changed. */
+ * event is in it exactly when the register changed. A last event that another process logged and did not get to measure is
+ * taken out first. */
 int tdx_measure(const char *root, const char *log_path, const LogEvent *event, Fault *ret_fault);

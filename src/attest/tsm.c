@@ -10,6 +10,8 @@
 #include "basic/io.h"
 
 #define REPORTS_DIR "%s/sys/kernel/config/tsm/report"
+/* Of our own, so that nobody else's requests come between. */
+#define REPORT_ITEM REPORTS_DIR "/cocoon"
 #define ATTRIBUTE_MAX 4096U
 #define PROVIDER "tdx_guest"
 
@@ -107,14 +109,23 @@ static int ask(int item_fd, const uint8_t *report_data, uint8_t **ret, size_t *r
         return 0;
 }
 
+void tsm_clean(const char *root) {
+        _cleanup_free_ char *item = NULL;
+
+        if (asprintf(&item, REPORT_ITEM, root) < 0)
+                item = NULL;
+        else
+                (void) rmdir(item);
+}
+
 int tsm_get_quote(const char *root, const uint8_t report_data[static QUOTE_REPORT_DATA_SIZE], uint8_t **ret,
                   size_t *ret_size, Fault *ret_fault) {
         _cleanup_close_ int item_fd = -EBADF;
         _cleanup_free_ char *item = NULL;
         int r;
 
-        /* An item of our own, so that nobody else's requests come between. */
-        if (asprintf(&item, REPORTS_DIR "/cocoon-%d", root, (int) getpid()) < 0)
+        tsm_clean(root);
+        if (asprintf(&item, REPORT_ITEM, root) < 0)
                 return -ENOMEM;
         if (mkdir(item, 0700) < 0)
                 return no_quote(ret_fault, errno, item);

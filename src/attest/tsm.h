@@ -13,6 +13,9 @@ int tsm_available(const char *root);
 
 /* A quote with this report data, unverified, the caller's. 0; -EPROTONOSUPPORT when the kernel's provider is not TDX;
  * -ESTALE when the kernel did not take the data, or took other data in between; the errno of what failed. Nothing of
- * the request is left in configfs. */
+ * the request is left in configfs. For one process at a time. */
 int tsm_get_quote(const char *root, const uint8_t report_data[static QUOTE_REPORT_DATA_SIZE], uint8_t **ret,
                   size_t *ret_size, Fault *ret_fault);
+
+/* Removes a request that a process left that was killed in the midst of it. */
+void tsm_clean(const char *root);

@@ -13,7 +13,7 @@
 static const char help[] =
         "cocoon-attest absent\n"
         "\n"
-        "Succeed only in a guest without any NVIDIA GPU or NVSwitch on its PCI bus.\n"
+        "Succeed only in a guest without any device of NVIDIA on its PCI bus.\n"
         "\n"
         "     --root DIR     /sys and /dev/console are below this directory\n"
         "  -h --help\n"
@@ -59,10 +59,10 @@ static int run(const char *root) {
                 refuse(root, NULL, reason);
                 return EXIT_REFUSED;
         }
-        if (census.gpus + census.switches == 0)
+        if (census.gpus + census.switches + census.others == 0)
                 return EXIT_ACCEPTED;
-        (void) snprintf(reason, sizeof(reason), "it has %u NVIDIA GPUs and %u NVSwitches, such as %s", census.gpus,
-                        census.switches, census.first);
+        (void) snprintf(reason, sizeof(reason), "it has %u GPUs, %u NVSwitches and %u other devices of NVIDIA, such as %s",
+                        census.gpus, census.switches, census.others, census.first);
         refuse(root, census.first, reason);
         return EXIT_REFUSED;
 }

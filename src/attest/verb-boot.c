@@ -129,9 +129,36 @@ static int run(const char *root) {
         return (int) status;
 }
 
+/* Whether the gate, which this is run behind (ExecStopPost= in systemd.service(5)), came to an end of its own. */
+static bool has_told(const char *result, const char *status) {
+        return !result || strcmp(result, "success") == 0 ||
+               (strcmp(result, "exit-code") == 0 && strlen(status) == 1 && strchr("123", *status));
+}
+
+/* A gate that was killed, crashed or took too long had no chance to say so. */
+static void tell_dead(const char *root) {
+        const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS") ?: "";
+        static const char advice[] = "Look at what the journal has before this.";
+        const LogField fields[] = {
+                { "COCOON_STEP",     "unknown"                                  },
+                { "COCOON_WHAT",     "cocoon-attest boot"                       },
+                { "COCOON_EXPECTED", "an end of its own"                        },
+                { "COCOON_FOUND",    result                                     },
+                { "COCOON_ADVICE",   advice                                     },
+        };
+
+        if (has_told(result, status))
+                return;
+        log_record(LOG_ERR, MESSAGE_GPUS_REFUSED, fields, ELEMENTSOF(fields),
+                   "GPU attestation refused: it was ended by %s (%s). %s", result, status, advice);
+        (void) console_say(root, "cocoon-attest: GPU attestation refused: it was ended by %s (%s). %s", result,
+                           status, advice);
+}
+
 static int withdraw(const char *root) {
         _cleanup_(boot_done) Boot b = {};
 
+        tell_dead(root);
         if (boot_withdraw(&b, root) == EXIT_ACCEPTED)
                 return EXIT_ACCEPTED;
         log_error("Not everything could be withdrawn: %s: expected %s, found %s.", b.fault.what, b.fault.expected,

@@ -183,8 +183,10 @@ static int judge_rim(const RimEntry *e) {
 
         if (e->fetched.state != CHECK_PASSED) {
                 print_check(e->id, e->fetched.state == CHECK_MISSING ? "MISSING" : "FAILED", &e->fetched);
-                if (e->fetched.state == CHECK_MISSING)
-                        (void) printf("  Without it, %s.\n", consequence(e->id));
+                if (e->unpublished)
+                        (void) printf("  It is not published. Without it, %s.\n", consequence(e->id));
+                else if (e->fetched.state == CHECK_MISSING)
+                        (void) puts("  Whether it is published is not known: the service gave no answer that says so.");
                 return e->fetched.state == CHECK_MISSING ? EXIT_COLLATERAL_MISSING : EXIT_REFUSED;
         }
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
@@ -215,8 +217,9 @@ static bool is_about_rim(CheckId id) {
                (id >= CHECK_VBIOS_RIM && id <= CHECK_VBIOS_RIM + RIM_SIGNATURE);
 }
 
+/* The nonce is left out: what evidence needs does not depend on whether it is fresh. */
 static int judge_devices(const Appraisal *a) {
-        int status = EXIT_ACCEPTED;
+        int status = a->n_devices > 0 ? EXIT_ACCEPTED : EXIT_REFUSED;
 
         for (size_t i = 0; i < a->n_devices; i++) {
                 const DeviceAppraisal *d = &a->devices[i];
@@ -227,14 +230,14 @@ static int judge_devices(const Appraisal *a) {
                 for (CheckId id = 0; id < _CHECK_MAX; id++) {
                         CheckState state = d->checks[id].state;
 
-                        if (!check_applies(id, is_switch) || (state != CHECK_FAILED && state != CHECK_MISSING))
+                        if (id == CHECK_NONCE || !check_applies(id, is_switch) || state == CHECK_PASSED || state == CHECK_OFF)
                                 continue;
-                        if (!is_about_rim(id))
+                        if (state != CHECK_NOT_RUN && !is_about_rim(id))
                                 print_check(key, check_name(id, is_switch), &d->checks[id]);
                         status = worse(status, state == CHECK_MISSING ? EXIT_COLLATERAL_MISSING : EXIT_REFUSED);
                 }
         }
-        return status == EXIT_ACCEPTED && !a->accepted ? EXIT_REFUSED : status;
+        return status;
 }
 
 static int read_evidence(const char *path, EvidenceSet **ret) {
@@ -287,7 +290,7 @@ static int write_bundle(const BundleOptions *o, const Collateral *c) {
         if (r >= 0)
                 r = write_file_atomic(o->output, text, strlen(text), 0644);
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to write %s: %m", o->output);
+                log_error("Failed to write %s: %s", o->output, read_file_strerror(r));
                 return EXIT_CONFIGURATION;
         }
         print_summary(o, c);

@@ -239,7 +239,7 @@ int verb_collect(int argc, char *argv[]) {
         }
         r = o.output ? write_file_atomic(o.output, text, strlen(text), 0644) : 0;
         if (r < 0) {
-                (void) log_error_errno(r, "Failed to write %s: %m", o.output);
+                log_error("Failed to write %s: %s", o.output, read_file_strerror(r));
                 return EXIT_CONFIGURATION;
         }
         return print_result(&o, survey, set, text) < 0 ? EXIT_CONFIGURATION : EXIT_SUCCESS;

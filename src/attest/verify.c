@@ -47,8 +47,24 @@ static int write_eat(const Options *o, const Verdict *v) {
                 return log_error_errno(r, "Failed to make the token bundle: %m");
         r = write_file_atomic(o->eat, text, strlen(text), 0644);
         if (r < 0)
-                return log_error_errno(r, "Failed to write %s: %m", o->eat);
-        return 0;
+                log_error("Failed to write %s: %s", o->eat, read_file_strerror(r));
+        return r;
+}
+
+/* A run that comes to no verdict must not leave the token of an earlier one. */
+static int remove_old_eat(const Options *o) {
+        int r;
+
+        if (!o->eat)
+                return 0;
+        if (strcmp(o->eat, o->evidence) == 0) {
+                log_error("--eat: expected a file to write, found the evidence itself.");
+                return -EINVAL;
+        }
+        r = remove_file(o->eat);
+        if (r < 0)
+                log_error("Failed to replace %s: %s", o->eat, read_file_strerror(r));
+        return r;
 }
 
 static int print(const Options *o, const Verdict *v, const Policy *policy, const char *policy_name) {
@@ -136,7 +152,8 @@ static int verify(const Options *o) {
                                      "verify takes --evidence FILE and no other operand; see cocoon-attest --help.");
                 return EXIT_CONFIGURATION;
         }
-        if (read_policy(o, &policy, &policy_name) < 0 || check_ocsp_rules(o, policy, policy_name) < 0)
+        if (remove_old_eat(o) < 0 || read_policy(o, &policy, &policy_name) < 0 ||
+            check_ocsp_rules(o, policy, policy_name) < 0)
                 return EXIT_CONFIGURATION;
 
         r = read_file_at(AT_FDCWD, o->evidence, EVIDENCE_FILE_MAX, &text, &size);

@@ -263,11 +263,14 @@ static bool is_hidden(char *const *paths, const char *name) {
 
 DEFINE_CLEANUP_FUNC(DIR *, closedir)
 
-static int list_drop_ins(const char *directory, char ***paths) {
+/* A directory that cannot be listed may have a setting in it that refuses more. */
+static int list_drop_ins(Loader *l, const char *directory, char ***paths) {
         _cleanup_(closedirp) DIR *d = opendir(directory);
         struct dirent *e;
 
-        while (d && (e = readdir(d))) {
+        if (!d && (errno == ENOENT || errno == ENOTDIR))
+                return 0;
+        while (d && (errno = 0, e = readdir(d))) {
                 size_t length = strlen(e->d_name);
                 char *path;
 
@@ -278,6 +281,10 @@ static int list_drop_ins(const char *directory, char ***paths) {
                         return -ENOMEM;
                 if (strv_append(paths, path) < 0)
                         return -ENOMEM;
+        }
+        if (errno != 0) {
+                l->file = directory;
+                refuse(l, 0, "cannot be listed: %s", strerror(errno));
         }
         return 0;
 }
@@ -291,7 +298,7 @@ static int read_drop_ins(Loader *l, const char *name) {
 
                 if (asprintf(&directory, "%s%s/%s.d", l->root, conf_directories[i], name) < 0)
                         return -ENOMEM;
-                r = list_drop_ins(directory, &paths);
+                r = list_drop_ins(l, directory, &paths);
                 if (r < 0)
                         return r;
         }
@@ -301,6 +308,8 @@ static int read_drop_ins(Loader *l, const char *name) {
                 r = read_file(l, *p);
                 if (r < 0)
                         return r;
+                if (r == 0)
+                        refuse(l, 0, "is listed, and not there");
         }
         return 0;
 }

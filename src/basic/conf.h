@@ -25,7 +25,7 @@ struct ConfItem {
 typedef void (*ConfReport)(const char *file, unsigned line, const char *message, void *userdata);
 
 /* Reads `name` (such as "cocoon/attest.conf") and its drop-ins below `root` ("" for the real system) into `target`.
- * No file at all is fine. Every problem is reported, and the rest still read. Unlike systemd, which skips what it
+ * No file at all is fine, but what is there must be readable, directories and links included. Every problem is reported, and the rest still read. Unlike systemd, which skips what it
  * does not know: a key or section that is not in `items` is a problem, since a misspelled security setting must not
  * go unnoticed. 0, -EINVAL when anything was refused, -ENOMEM. */
 int conf_load(const char *root, const char *name, const ConfItem *items, size_t n_items, void *target,

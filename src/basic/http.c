@@ -101,10 +101,14 @@ const char *http_easy_server(CURL *easy, char ret[static HTTP_SERVER_SIZE]) {
         return ret;
 }
 
-const char *http_easy_header(CURL *easy, const char *name) {
+const char *http_easy_header_at(CURL *easy, const char *name, size_t index) {
         struct curl_header *header;
 
-        return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+        return curl_easy_header(easy, name, index, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
+const char *http_easy_header(CURL *easy, const char *name) {
+        return http_easy_header_at(easy, name, 0);
 }
 
 static const struct {

@@ -33,7 +33,9 @@ CURL *http_easy_new(const char *user_agent);
 /* Status of the handle's answer; 0 when there is none. */
 long http_easy_status(CURL *easy);
 
-/* The header's value in the handle's answer, until its next request; NULL when there is none. */
+/* The header's value in the handle's answer, until its next request; NULL when there is none. A header may be there
+ * several times: `index` counts from 0. */
+const char *http_easy_header_at(CURL *easy, const char *name, size_t index);
 const char *http_easy_header(CURL *easy, const char *name);
 
 #define HTTP_SERVER_SIZE 128U

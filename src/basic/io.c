@@ -135,11 +135,34 @@ static int write_temporary(int fd, const void *data, size_t size, mode_t mode) {
         return 0;
 }
 
+/* rename() would put a file in place of /dev/null, or of /dev/stdout, which is a link. */
+static int check_replaceable(const char *path) {
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+int remove_file(const char *path) {
+        int r;
+
+        r = check_replaceable(path);
+        if (r < 0)
+                return r;
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *temporary = NULL;
         int r;
 
+        r = check_replaceable(path);
+        if (r < 0)
+                return r;
         if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
                 return -ENOMEM;
         fd = mkostemp(temporary, O_CLOEXEC);

@@ -17,12 +17,15 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
  * until there is no more. The errors are those of read_file_at(). */
 int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
 
-/* What an error of read_file_at() means, for a message. Static or strerror()'s. */
+/* What an error of the functions here means, for a message. Static or strerror()'s. */
 const char *read_file_strerror(int error);
 
 /* Replaces `path` by exactly these bytes, or leaves it as it was: temporary file, fsync, rename, fsync of the
- * directory. 0 or a negative errno. */
+ * directory. 0; -EISDIR or -EINVAL where something is that is not a regular file; or another negative errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, mode_t mode);
+
+/* Removes what write_file_atomic() would replace, if there is anything: 0 or the same errors. */
+int remove_file(const char *path);
 
 /* All of it: 0 or the errno of write(), after which some of it may have been. */
 int write_all(int fd, const void *data, size_t size);

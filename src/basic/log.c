@@ -2,6 +2,7 @@
 
 #include "basic/log.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -31,7 +32,20 @@ static bool stderr_is_journal(void) {
         return strcmp(stream, wanted) == 0;
 }
 
+/* A file that is opened later must not take the place of a standard stream that the caller closed: what is printed would
+ * go into it. Reading alone, so that what is written is still an error. */
+static void occupy_standard_streams(void) {
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDONLY);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                (void) close(fd);
+}
+
 void log_open(const char *ident, int max_level) {
+        occupy_standard_streams();
         log_target.ident = ident;
         log_target.max_level = max_level;
         log_target.journal = stderr_is_journal();

@@ -10,7 +10,8 @@
 
 #include "basic/cleanup.h"
 
-/* Called once by main; `ident` must stay. Messages above `max_level` are dropped. */
+/* Called first by main; `ident` must stay. Messages above `max_level` are dropped. Standard streams that are closed are
+ * made ones that only fail. */
 void log_open(const char *ident, int max_level);
 
 /* `error` is an errno of either sign, 0 for none; %m in the format is its text. Returns -|error|. */

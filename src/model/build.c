@@ -20,6 +20,7 @@
 
 #define WAIT_NSEC   200000000L
 #define CONNECTIONS 16U
+#define NO_COMMIT   "local" /* of a directory */
 
 /* Where content comes from, and what goes with it. */
 typedef struct Source {
@@ -207,7 +208,7 @@ static int resolve_commit(Build *b) {
         if (b->options->from_directory) {
                 /* A directory without a commit has a name of its own that says so. */
                 if (!b->spec.commit[0])
-                        (void) snprintf(b->spec.commit, sizeof(b->spec.commit), "local");
+                        (void) snprintf(b->spec.commit, sizeof(b->spec.commit), NO_COMMIT);
                 if (strchr(b->spec.commit, '/'))
                         return fault_set(b->fault, EINVAL, "model commit", "a commit id, for a file name", "%s",
                                          b->spec.commit);
@@ -239,20 +240,25 @@ static int find_finished(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
         return b->options->version == _TAR_VERSION_INVALID || b->options->version == version;
 }
 
+/* What is called by the name of a directory without a commit may be of any directory, and any time. */
+static bool is_nameless(const Build *b) {
+        return b->options->from_directory && strcmp(b->spec.commit, NO_COMMIT) == 0;
+}
+
 /* 1 when somebody else finished the image meanwhile, 0 once the lock is held. */
 static int take_lock(Build *b, uint8_t root[static ROOT_HASH_SIZE], bool *ret_waited) {
         const struct timespec pause = { .tv_nsec = WAIT_NSEC };
-        bool reuse = !b->options->force && (!b->options->from_directory || strcmp(b->spec.commit, "local") != 0);
 
         for (;;) {
-                int r = reuse || *ret_waited ? find_finished(b, root) : 0;
+                int r = is_nameless(b) || (b->options->force && !*ret_waited) ? 0 : find_finished(b, root);
 
                 if (r > 0)
                         return 1;
                 r = store_lock(&b->paths, &b->image_fd);
                 if (r == -EWOULDBLOCK) {
                         if (!*ret_waited)
-                                log_info("%s is being built by someone else; waiting to share the result.", b->paths.image);
+                                log_info("%s is being built by someone else; waiting %s.", b->paths.image,
+                                         is_nameless(b) ? "for its turn" : "to share the result");
                         *ret_waited = true;
                         if (interrupt_check() < 0)
                                 return -ECANCELED;

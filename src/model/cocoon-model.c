@@ -18,6 +18,13 @@ static const struct {
         { "close",   verb_close,   "close                           what was opened"                        },
 };
 
+ModelStatus verb_end(ModelStatus status) {
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+        log_error("standard output: cannot be written.");
+        return MODEL_REFUSED;
+}
+
 static void print_help(void) {
         (void) puts("cocoon-model VERB [OPTION]…\n\nModel images that prove what they are.\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)

@@ -166,28 +166,39 @@ static int refuse_file(Download *d, size_t index, Fault *f) {
                          "%s: another%s", file->path, earlier ? ", with what an earlier run had left of it" : "");
 }
 
+static int check_file(Download *d, FileHash *h, size_t place, uint8_t *buffer, Fault *f) {
+        uint64_t image_offset;
+        size_t index = pieces_file_at(d->pieces, place, &image_offset);
+        const HubFile *file = &d->job.listing->files[index];
+        int r;
+
+        r = file_hash_start(h, file);
+        if (r >= 0)
+                r = hash_content(d, h, index, image_offset, buffer);
+        if (r < 0)
+                return fault_set(f, r, "download", "bytes that can be read back and hashed", "%s: %s", file->path,
+                                 strerror(-r));
+        return file_hash_matches(h, file) ? 0 : refuse_file(d, index, f);
+}
+
+/* To the first file that is wrong. What an earlier run has spoiled is wrong in many places, maybe, and all of them are
+ * found out in one go, to be fetched again. */
 static int hash_files(Download *d, Fault *f) {
         _cleanup_(file_hash_freep) FileHash *h = file_hash_new();
         _cleanup_free_ uint8_t *buffer = malloc(HASH_STEP);
+        int stale = 0;
 
         if (!h || !buffer)
                 return -ENOMEM;
         for (size_t i = 0; i < d->job.listing->n_files; i++) {
-                uint64_t image_offset;
-                size_t index = pieces_file_at(d->pieces, i, &image_offset);
-                const HubFile *file = &d->job.listing->files[index];
-                int r;
+                int r = check_file(d, h, i, buffer, f);
 
-                r = file_hash_start(h, file);
-                if (r >= 0)
-                        r = hash_content(d, h, index, image_offset, buffer);
-                if (r < 0)
-                        return fault_set(f, r, "download", "bytes that can be read back and hashed", "%s: %s", file->path,
-                                         strerror(-r));
-                if (!file_hash_matches(h, file))
-                        return refuse_file(d, index, f);
+                if (r == -ESTALE)
+                        stale = r;
+                else if (r < 0)
+                        return r;
         }
-        return 0;
+        return stale;
 }
 
 /* In the order of the image, so that one hash at a time is enough, and what it reads was written just now. */

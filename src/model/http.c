@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "model/fields.h"
+
 #define PAUSE_MSEC 100
 #define TEXT_STEP  65536U /* by which an answer grows */
 
@@ -258,30 +260,22 @@ static int fetch_through(Fetch *f, CURLcode *ret_result, Fault *fault) {
                    : -ENOMEM;
 }
 
-/* RFC 8288: Link: <URL>; rel="next", among others of its kind. */
+/* What the answer says is the next page, resolved. A list of which a part was not understood would look like the end. */
 static int find_next(CURL *easy, const HttpRequest *request, char **ret, Fault *f) {
-        const char *link = http_easy_header(easy, "Link"), *from = NULL;
+        const char *link, *from = NULL;
         _cleanup_(curl_url_cleanupp) CURLU *url = NULL;
         _cleanup_(curl_freep) char *absolute = NULL;
         _cleanup_free_ char *target = NULL;
-        int r;
+        int r = 0;
 
-        for (; link; link = strchr(link, ',')) {
-                const char *open = strchr(link, '<'), *close = open ? strchr(open, '>') : NULL;
-                size_t parameters = close ? strcspn(close, ",") : 0;
-                const char *rel = close ? strstr(close, "rel=\"next\"") : NULL;
-
-                if (!close)
-                        return 0;
-                if (rel && rel < close + parameters) {
-                        target = strndup(open + 1, (size_t) (close - open - 1));
-                        break;
-                }
-                link = close;
-        }
-        if (!link)
-                return 0;
-        if (!target || curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &from) != CURLE_OK)
+        for (size_t i = 0; r == 0 && (link = http_easy_header_at(easy, "Link", i)); i++)
+                r = field_next_link(link, &target);
+        if (r == -EBADMSG)
+                return fault_set(f, r, request->what, "links to other pages in Link (RFC 8288)", "%s: something else",
+                                 request->subject);
+        if (r <= 0)
+                return r;
+        if (curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &from) != CURLE_OK)
                 return -ENOMEM;
         /* Set on top of the page's own, a relative one is resolved. */
         url = http_url_parse(from);

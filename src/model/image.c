@@ -8,8 +8,7 @@
 
 #include "basic/io.h"
 
-/* Chunks whose way to the disk is started at once: one by one it costs as much as copying them. */
-#define WRITEBACK_CHUNKS 64U
+#define THREADS_PER_PROCESSOR 2U
 
 /* One thread's memory: a chunk and its digests. */
 typedef struct Scratch {
@@ -76,12 +75,22 @@ static int store_other_form(const Writer *w, Scratch *s, uint64_t index, size_t 
         return verity_store_chunk(job->other_tree_fd, &w->geometry, w->hash, index, s->digests);
 }
 
-/* The disk works while the next chunks are hashed, and the sync at the end, which has the last word, finds less left. */
-static void start_writeback(int fd, uint64_t index) {
-        uint64_t size = WRITEBACK_CHUNKS * VERITY_CHUNK_SIZE;
+/* Past the page cache: the disk works while other chunks are hashed, the sync at the end finds nothing left to write, and
+ * no memory is taken from what others have in the cache. Where that cannot be, through it. */
+static void set_direct(int fd, bool direct) {
+        int flags = fcntl(fd, F_GETFL);
 
-        if (index % WRITEBACK_CHUNKS == WRITEBACK_CHUNKS - 1)
-                (void) sync_file_range(fd, (off_t) (index / WRITEBACK_CHUNKS * size), (off_t) size, SYNC_FILE_RANGE_WRITE);
+        if (flags >= 0)
+                (void) fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+static int store_chunk(int fd, const uint8_t *chunk, size_t size, uint64_t offset) {
+        int r = pwrite_all(fd, chunk, size, offset);
+
+        if (r != -EINVAL)
+                return r;
+        set_direct(fd, false); /* it is for larger blocks only */
+        return pwrite_all(fd, chunk, size, offset);
 }
 
 static int write_chunk(void *userdata, void *scratch, uint64_t index) {
@@ -96,10 +105,9 @@ static int write_chunk(void *userdata, void *scratch, uint64_t index) {
         if (r < 0)
                 return r;
         if (!job->in_place) {
-                r = pwrite_all(job->image_fd, s->chunk, size, offset);
+                r = store_chunk(job->image_fd, s->chunk, size, offset);
                 if (r < 0)
                         return r;
-                start_writeback(job->image_fd, index);
         }
         w->hash(s->chunk, blocks, s->digests);
         r = verity_store_chunk(job->tree_fd, &w->geometry, w->hash, index, s->digests);
@@ -116,6 +124,11 @@ static int tick(void *userdata) {
         return w->job->tick ? w->job->tick(w->job->userdata) : 0;
 }
 
+/* A thread that writes waits for the disk, and leaves its processor to another one that hashes. */
+static unsigned choose_jobs(const ImageJob *job) {
+        return job->jobs > 0 || job->in_place ? job->jobs : THREADS_PER_PROCESSOR * parallel_processors();
+}
+
 int image_write(ImageJob *job, uint8_t ret_root[static VERITY_DIGEST_SIZE],
                 uint8_t ret_other_root[static VERITY_DIGEST_SIZE]) {
         Writer w = { .job = job, .hash = block_hash_choose() };
@@ -123,7 +136,9 @@ int image_write(ImageJob *job, uint8_t ret_root[static VERITY_DIGEST_SIZE],
 
         if (verity_geometry(job->layout->image_size, &w.geometry) < 0)
                 return -EFBIG;
-        r = parallel_run(job->jobs, verity_chunks(&w.geometry), sizeof(Scratch), write_chunk, tick, &w);
+        set_direct(job->image_fd, !job->in_place);
+        r = parallel_run(choose_jobs(job), verity_chunks(&w.geometry), sizeof(Scratch), write_chunk, tick, &w);
+        set_direct(job->image_fd, false); /* headers are not of whole blocks */
         if (r < 0)
                 return r;
         r = verity_finish(job->tree_fd, &w.geometry, w.hash, ret_root);

@@ -16,7 +16,7 @@ typedef struct ImageJob {
         int image_fd, tree_fd;   /* empty files; the image's may have its content already, see in_place */
         int other_tree_fd;       /* for the hash tree of the other form, or -EBADF: not wanted */
         bool in_place;           /* `content` reads what is in the image already, and nothing of it is written again */
-        unsigned jobs;           /* threads; 0: all processors */
+        unsigned jobs;           /* threads; 0: as many as keep processors and disk at work */
         LayoutContent content;   /* called from all threads */
         ParallelTick tick;       /* may be NULL */
         void *userdata;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "basic/io.h"
-#include "model/decimal.h"
+#include "model/fields.h"
 #include "model/http.h"
 
 #define BUFFER_SIZE    (256L * 1024)
@@ -112,22 +112,17 @@ static int refuse(Transfer *t, const char *expected, const char *found) {
         return t->error;
 }
 
-/* RFC 9110, 14.4: "bytes FIRST-LAST/SIZE", with "*" for a size that is not told. */
 static int check_range(Transfer *t, uint64_t wanted) {
-        const char *range = http_easy_header(t->easy, "Content-Range");
-        uint64_t first, last, size = file_of(t)->size;
+        const char *value = http_easy_header(t->easy, "Content-Range");
+        ContentRange range;
 
-        if (!range || strncmp(range, "bytes ", 6) != 0)
-                return refuse(t, "Content-Range with status 206", "none");
-        range += 6;
-        if (!decimal_take(&range, '-', &first) || !decimal_take(&range, '/', &last) ||
-            (strcmp(range, "*") != 0 && !decimal_take(&range, 0, &size)))
-                return refuse(t, "Content-Range with status 206", "something that is none");
-        if (size != file_of(t)->size)
+        if (!value || field_content_range(value, &range) < 0)
+                return refuse(t, "Content-Range with status 206", value ? "something that is none" : "none");
+        if (range.has_size && range.size != file_of(t)->size)
                 return refuse(t, "the size that is listed", "another one");
-        if (first != wanted)
+        if (range.first != wanted)
                 return refuse(t, "the range that was asked for", "another one");
-        t->position = first;
+        t->position = range.first;
         return 0;
 }
 

@@ -22,7 +22,7 @@ static const char help[] =
         "     --from-directory DIR         take the files from here, not from the hub\n"
         "     --output DIR                 where the image goes [.]\n"
         "     --tar-version 1.34|1.35|auto whose headers the archive has; auto: 1.35, or what ROOTHASH is of [auto]\n"
-        "     --jobs N                     threads that hash [one for each processor]\n"
+        "     --jobs N                     threads [one for each processor, with a directory two]\n"
         "     --force                      build it again, although it is finished\n"
         "     --json                       print JSON, an object a line\n"
         "  -h --help\n"
@@ -137,7 +137,7 @@ static int print_result(const BuildResult *result, bool json) {
                         return -ENOMEM;
         } else
                 (void) printf("%s %s\n", line, result->path);
-        return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+        return 0;
 }
 
 int verb_build(int argc, char *argv[]) {
@@ -161,9 +161,5 @@ int verb_build(int argc, char *argv[]) {
                 log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
                 return MODEL_REFUSED;
         }
-        if (print_result(&result, options.json) < 0) {
-                log_error("standard output: cannot be written.");
-                return MODEL_REFUSED;
-        }
-        return MODEL_DONE;
+        return verb_end(print_result(&result, options.json) < 0 ? MODEL_REFUSED : MODEL_DONE);
 }

@@ -95,33 +95,73 @@ static const char *type_name(EntryType type) {
         return "?";
 }
 
-/* Names come from the archive and go to a terminal. */
-static void print_name(const char *name) {
-        for (const char *p = name; *p; p++)
-                if ((unsigned char) *p < 0x20 || *p == 0x7f || *p == '\\')
-                        (void) printf("\\%03o", (unsigned char) *p);
-                else
-                        (void) putchar(*p);
+/* Bytes of the UTF-8 character that the text begins with (RFC 3629); 0 for what is none, and for a control character. */
+static size_t character_size(const char *text) {
+        static const struct {
+                uint8_t mask, lead;
+                uint32_t least; /* what is less is written shorter */
+        } forms[] = { { 0x80, 0x00, 0x20 }, { 0xe0, 0xc0, 0xa0 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+        uint8_t lead = (uint8_t) *text;
+
+        for (size_t n = 1; n <= ELEMENTSOF(forms); n++) {
+                uint32_t c = lead & (uint8_t) ~forms[n - 1].mask;
+
+                if ((lead & forms[n - 1].mask) != forms[n - 1].lead)
+                        continue;
+                for (size_t i = 1; i < n; i++) {
+                        if ((text[i] & 0xc0) != 0x80)
+                                return 0;
+                        c = c << 6 | (text[i] & 0x3f);
+                }
+                return c >= forms[n - 1].least && c != 0x7f && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
+        }
+        return 0;
 }
 
-static void print_entry(const ArchiveEntry *e) {
-        (void) printf("%04o %14llu  ", e->mode, (unsigned long long) e->size);
-        print_name(e->name);
-        if (e->target) {
-                (void) fputs(e->type == ENTRY_SYMLINK ? " -> " : " = ", stdout);
-                print_name(e->target);
+/* Names come from the archive and go to terminals and into JSON: all but characters as \ooo, and backslashes too, so that
+ * it is one name's alone. NULL when memory is out. */
+static char *escape(const char *name) {
+        char *escaped = malloc(4 * strlen(name) + 1), *p = escaped;
+
+        while (escaped && *name) {
+                size_t n = *name == '\\' ? 0 : character_size(name);
+
+                if (n > 0)
+                        p = mempcpy(p, name, n);
+                else
+                        p += sprintf(p, "\\%03o", (unsigned) (uint8_t) *name);
+                name += n > 0 ? n : 1;
         }
+        if (escaped)
+                *p = 0;
+        return escaped;
+}
+
+static void print_entry(const ArchiveEntry *e, const char *name, const char *target) {
+        (void) printf("%04o %14llu  %s", e->mode, (unsigned long long) e->size, name);
+        if (target)
+                (void) printf(" %s %s", e->type == ENTRY_SYMLINK ? "->" : "=", target);
         (void) putchar('\n');
 }
 
-static int add_entry(json_object *files, const ArchiveEntry *e) {
+static int add_entry(json_object *files, const ArchiveEntry *e, const char *name, const char *target) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
-        if (!o || json_add_string(o, "name", e->name) < 0 || json_add_string(o, "type", type_name(e->type)) < 0 ||
+        if (!o || json_add_string(o, "name", name) < 0 || json_add_string(o, "type", type_name(e->type)) < 0 ||
             json_add_int(o, "mode", (int64_t) e->mode) < 0 || json_add_int(o, "size", (int64_t) e->size) < 0 ||
-            (e->target && json_add_string(o, "target", e->target) < 0))
+            (target && json_add_string(o, "target", target) < 0))
                 return -ENOMEM;
         return json_object_array_add(files, json_object_get(o)) < 0 ? -ENOMEM : 0;
+}
+
+static int show_entry(const ArchiveEntry *e, json_object *files, bool print) {
+        _cleanup_free_ char *name = escape(e->name), *target = e->target ? escape(e->target) : NULL;
+
+        if (!name || (e->target && !target))
+                return -ENOMEM;
+        if (print)
+                print_entry(e, name, target);
+        return files ? add_entry(files, e, name, target) : 0;
 }
 
 typedef struct Summary {
@@ -144,9 +184,7 @@ static int walk(const Image *image, json_object *files, bool print, Summary *ret
                         summary.n_files++;
                 summary.content += e->size;
                 summary.version = e->version;
-                if (print)
-                        print_entry(e);
-                if (files && add_entry(files, e) < 0)
+                if (show_entry(e, files, print) < 0)
                         return log_oom();
         }
         if (r < 0)
@@ -224,5 +262,5 @@ int verb_inspect(int argc, char *argv[]) {
         if (r >= 0)
                 r = json ? print_json(&image) : print_text(&image);
         closep(&image.fd);
-        return r < 0 ? MODEL_REFUSED : MODEL_DONE;
+        return verb_end(r < 0 ? MODEL_REFUSED : MODEL_DONE);
 }

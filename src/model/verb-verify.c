@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "basic/hex.h"
 #include "basic/io.h"
@@ -88,11 +89,16 @@ static int parse_options(int argc, char *argv[], VerifyOptions *ret) {
 }
 
 static int open_or_say(const char *path, int *ret) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        struct stat st;
 
-        if (fd < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
                 return log_error_errno(errno, "%s: cannot be opened: %m", path);
-        *ret = fd;
+        if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+                log_error("%s: expected a file or a disk, found something else.", path);
+                return -EINVAL;
+        }
+        *ret = TAKE_FD(fd);
         return 0;
 }
 
@@ -204,5 +210,5 @@ int verb_verify(int argc, char *argv[]) {
                         return MODEL_REFUSED;
                 options.tree = tree;
         }
-        return verify(&options);
+        return verb_end(verify(&options));
 }

@@ -9,6 +9,9 @@ typedef enum ModelStatus {
         MODEL_USAGE    = 2,
 } ModelStatus;
 
+/* What a verb has come to, unless what it printed could not be written. */
+ModelStatus verb_end(ModelStatus status);
+
 int verb_build(int argc, char *argv[]);
 int verb_verify(int argc, char *argv[]);
 int verb_inspect(int argc, char *argv[]);

@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,gpu,hub,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,hub,journal,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
 mkdir -p "$work/corpus"/{spdm,spec,verity}
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
@@ -135,6 +135,15 @@ for pages in [plain], [plain[:2], [large, folder]], [[]], *([plain, [entry]] for
     add("hub", b"\0" + b"\0".join(json.dumps(page).encode() for page in pages))
 add("hub", b"\1" + json.dumps({"sha": sha1, "siblings": [{"rfilename": "README.md"}]}).encode())
 add("hub", b"\1" + json.dumps({"sha": "main"}).encode())
+
+for text in ('<https://h/p?a=1,2>; rel="next"', '</a>; rel="first", </b>; rel=next', '</a>; title="\\"<b>"; rel="x next"',
+             "bytes 0-9/10", "bytes 5-9/*"):
+    add("fields", text.encode())
+
+records = b"piece 0\npiece 3\nboot " + b"0" * 32 + b"\npiece 18\nsynced 200\nforget 3 4\n"
+for choice in range(4):
+    add("journal", bytes([choice]) + records)
+    add("journal", bytes([choice]) + records[:-3])
 
 for text in {}, {"cocoon-bundle": 1, "rims": [], "ocsp": []}, {"cocoon-bundle": 2}:
     add("bundle", json.dumps(text).encode())

@@ -239,6 +239,8 @@ static SimCert *issue_responder(SimPki *pki, SimAuthority authority, SimResponde
         responder_extensions(&spec, authority);
         if (kind == SIM_RESPONDER_NO_EKU)
                 spec.extended_key_usage = NULL;
+        if (kind == SIM_RESPONDER_CURVE)
+                spec.curve = "P-256";
         /* The others are for answers to be refused: nobody needs the same ones again. */
         if (kind == SIM_RESPONDER_DELEGATED)
                 return sim_store_cert(pki->dir, sim_store_name(spec.subject, name), &spec);

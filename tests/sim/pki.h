@@ -38,6 +38,7 @@ typedef enum SimResponder {
         SIM_RESPONDER_ELSEWHERE, /* the responder of another authority in the same tree */
         SIM_RESPONDER_STRANGER,  /* a responder of a private authority that bears the right one's name */
         SIM_RESPONDER_EXPIRED,   /* delegated, but past its notAfter */
+        SIM_RESPONDER_CURVE,     /* delegated, but on P-256 */
         _SIM_RESPONDER_MAX,
 } SimResponder;
 

@@ -47,9 +47,10 @@ static bool get_all(const char *path, void *data, size_t size) {
         return good;
 }
 
+/* Whoever is killed in the midst of this leaves a register as it was, or as it will be: a kernel does nothing by halves. */
 static bool put_all(const char *path, const void *data, size_t size) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        bool good = fd >= 0 && syscall(SYS_write, fd, data, size) == (long) size;
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        bool good = fd >= 0 && syscall(SYS_write, fd, data, size) == (long) size && ftruncate(fd, (off_t) size) == 0;
 
         if (fd >= 0)
                 (void) close(fd);

@@ -249,6 +249,30 @@ static void test_the_policy_decides(void) {
         CHECK_EQ(trial_judge(s), EXIT_REFUSED);
 }
 
+static void make_responder(SimCertSpec *spec) {
+        spec->extended_key_usage = "OCSPSigning";
+}
+
+static void sign_with_responder(Trial *s) {
+        SimAuthority l3 = sim_authority_issuer(sim_device_rim_signer(s->devices[0]));
+
+        sim_rim_set_signer(s->rims[0][SIM_RIM_DRIVER], sim_pki_responder(s->pki, l3, SIM_RESPONDER_DELEGATED));
+}
+
+static void report_as_responder(Trial *s) {
+        reissue_device_cert(s, 0, make_responder);
+}
+
+/* Responders hang in the same trees, at the same level as the signers, and their keys are online. */
+static void test_responders_sign_nothing_else(void) {
+        static const ClaimCase cases[] = {
+                { sign_with_responder, "driver-rim-cert-chain", DRIVER_RIM "cert-chain", EXIT_REFUSED },
+                { report_as_responder, "report-cert-chain", GPU_REPORT "cert-chain", EXIT_REFUSED },
+        };
+
+        check_cases(one_hopper, cases, ELEMENTSOF(cases));
+}
+
 static void test_wrong_outweighs_missing(void) {
         _cleanup_(trial_freep) Trial *s = trial_new(one_hopper), *other = trial_new(two_hoppers);
         _cleanup_free_ char *failed = NULL;
@@ -265,6 +289,19 @@ static void test_wrong_outweighs_missing(void) {
         CHECK_EQ(trial_judge(other), EXIT_COLLATERAL_MISSING);
         other->evidence[1].nonce[0] ^= 1;
         CHECK_EQ(trial_judge(other), EXIT_REFUSED);
+}
+
+static void test_no_policy_outweighs_missing(void) {
+        _cleanup_(trial_freep) Trial *s = trial_new(one_hopper);
+        _cleanup_(policy_freep) Policy *none = NULL;
+        _cleanup_(verdict_done) Verdict verdict = {};
+        Fault fault;
+
+        lose_driver_rim(s);
+        CHECK_EQ(trial_judge(s), EXIT_COLLATERAL_MISSING);
+        CHECK_EQ(policy_parse("{}", 2, &none, &fault), 0);
+        CHECK_EQ(verdict_reach(s->appraisal, none, CLAIMS_3_0, time(NULL), &verdict), 0);
+        CHECK_EQ(verdict.status, EXIT_REFUSED);
 }
 
 static void test_nonce_of_the_file(void) {
@@ -311,7 +348,9 @@ static const Test tests[] = {
         { "one bad device refuses all, be it first or last",      test_one_bad_device_refuses_all },
         { "what was not checked is not accepted",                 test_nothing_is_not_accepted    },
         { "good evidence is refused by a policy",                 test_the_policy_decides         },
+        { "the key of an OCSP responder signs nothing else",      test_responders_sign_nothing_else },
         { "what is wrong outweighs what is missing",              test_wrong_outweighs_missing    },
+        { "a policy that is none outweighs what is missing",      test_no_policy_outweighs_missing },
         { "the nonce asked for, of the file, of all devices",     test_nonce_of_the_file          },
         { "the nonce that only the file has",                     test_nonce_of_the_file_alone    },
 };

@@ -57,6 +57,8 @@ static void test_defaults(void) {
         CHECK_EQ(t.config.sources.items[0], SOURCE_CACHE);
         CHECK_EQ(t.config.sources.items[3], SOURCE_NETWORK);
         CHECK_EQ(t.config.max_age_usec, UINT64_MAX);
+        CHECK_EQ(t.config.device_timeout_usec, 20000000);
+        CHECK_EQ(t.config.network_timeout_usec, 60000000);
         CHECK(t.config.ocsp_nonce && !t.config.allow_http && !t.config.require_tdx && !t.config.bind_quote);
         CHECK(t.config.device_timeout_usec <= t.config.timeout_usec);
         CHECK(t.config.network_timeout_usec <= t.config.timeout_usec);

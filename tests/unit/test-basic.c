@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "basic/cursor.h"
 #include "basic/hex.h"
 #include "basic/io.h"
 #include "basic/json.h"
+#include "basic/log.h"
 #include "test.h"
 
 static void test_cursor(void) {
@@ -49,6 +51,26 @@ static void test_cursor_over_nothing(void) {
         CHECK_EQ(cursor_u8(&c, &u8), -EBADMSG);
         CHECK_EQ(cursor_bytes(&c, 0, &p), 0);
         CHECK_EQ(cursor_bytes(&c, 1, &p), -EBADMSG);
+}
+
+/* With any of the standard streams closed, none of them becomes a file that is opened later. */
+static void test_closed_streams(void) {
+        for (unsigned closed = 0; closed < 8; closed++) {
+                pid_t pid = fork();
+                int status = -1;
+
+                if (pid == 0) {
+                        for (int fd = 0; fd < 3; fd++)
+                                if (closed & 1U << fd)
+                                        (void) close(fd);
+                        log_open("test", LOG_INFO);
+                        if (open("/dev/zero", O_RDWR | O_CLOEXEC) < 3)
+                                _exit(1);
+                        _exit((closed & 2) && write(STDOUT_FILENO, "x", 1) >= 0 ? 2 : 0);
+                }
+                CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+                CHECK_EQ(status, 0);
+        }
 }
 
 static void test_hex(void) {
@@ -165,8 +187,16 @@ static void test_files(void) {
         CHECK_EQ(read_file_at(AT_FDCWD, dir, 4, &data, &size), -EISDIR);
         CHECK_EQ(mkfifo(fifo, 0600), 0);
         CHECK_EQ(read_file_at(AT_FDCWD, fifo, 4, &data, &size), -EINVAL);
+        CHECK_EQ(write_file_atomic(fifo, "x", 1, 0600), -EINVAL);
+        CHECK_EQ(remove_file(fifo), -EINVAL);
         CHECK_EQ(unlink(fifo), 0);
-        CHECK_EQ(unlink(path), 0);
+        CHECK_EQ(symlink("file", fifo), 0);
+        CHECK_EQ(write_file_atomic(fifo, "x", 1, 0600), -EINVAL);
+        CHECK_EQ(remove_file(fifo), -EINVAL);
+        CHECK_EQ(unlink(fifo), 0);
+        CHECK_EQ(write_file_atomic(dir, "x", 1, 0600), -EISDIR);
+        CHECK_EQ(remove_file(path), 0);
+        CHECK_EQ(remove_file(path), 0);
         CHECK_EQ(read_file_at(AT_FDCWD, path, 4, &data, &size), -ENOENT);
         CHECK_EQ(rmdir(dir), 0);
 }
@@ -174,6 +204,7 @@ static void test_files(void) {
 static const Test tests[] = {
         { "cursor reads and stops at the end", test_cursor              },
         { "cursor over nothing",               test_cursor_over_nothing },
+        { "standard streams that are closed",  test_closed_streams      },
         { "hexadecimal, strictly",             test_hex                 },
         { "base64, strictly",                  test_base64              },
         { "base64url",                         test_base64url           },

@@ -297,7 +297,9 @@ static void test_collections_that_fail(void) {
                 { "device 0 chain error 15", -ENODEV, "GPU 0: " CHAIN, "NVML error 15" },
                 { "device 0 chain hang", -ETIMEDOUT, "GPU 0: " CHAIN, "none", 0, SHORT_USEC },
                 { "gone 1", -ENODEV, "GPU 1: nvmlDeviceGetHandleByIndex", "NVML error 15" },
-                { "device 1 uuid " UUID, -ESTALE, "GPU 1", "another device now, " UUID },
+                { "device 1 uuid " UUID, -ESTALE, "GPU 1: UUID", UUID },
+                { "device 1 arch 7", -ESTALE, "GPU 1: architecture, PDI, TNVL mode", "others" },
+                { "device 1 vbios 1.2.3", -ESTALE, "GPU 1: VBIOS version", "1.2.3" },
         };
         SimServer s;
 

@@ -142,6 +142,34 @@ static void test_masked(void) {
         CHECK_EQ(s.devices, 0);
 }
 
+/* What cannot be read may be what refuses. */
+static void test_unreadable(void) {
+        static const struct {
+                const char *link, *to, *refusal;
+        } cases[] = {
+                { "/usr/lib/c/a.conf.d/x.conf", "nowhere",   "/usr/lib/c/a.conf.d/x.conf:0: is listed, and not there\n" },
+                { "/run/c/a.conf.d/x.conf",     "x.conf",
+                  "/run/c/a.conf.d/x.conf:0: cannot be read: Too many levels of symbolic links\n" },
+                { "/usr/lib/c/a.conf",          "a.conf",
+                  "/usr/lib/c/a.conf:0: cannot be read: Too many levels of symbolic links\n" },
+                { "/etc/c/a.conf.d",            "a.conf.d",
+                  "/etc/c/a.conf.d:0: cannot be listed: Too many levels of symbolic links\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(settings_done) Settings s = {};
+                _cleanup_(root_done) Root root;
+                _cleanup_free_ char *link = NULL;
+
+                root_init(&root);
+                CHECK(asprintf(&link, "%s%s", root.path, cases[i].link) > 0);
+                (void) rmdir(link);
+                CHECK_EQ(symlink(cases[i].to, link), 0);
+                CHECK_EQ(load(&root, &s), -EINVAL);
+                CHECK_STR(root.refusals, cases[i].refusal);
+        }
+}
+
 static void test_refusals(void) {
         _cleanup_(settings_done) Settings s = {};
         _cleanup_(root_done) Root root;
@@ -172,6 +200,7 @@ static const Test tests[] = {
         { "comments, joined lines, blanks",    test_syntax     },
         { "directories and drop-ins in order", test_precedence },
         { "a link to /dev/null hides",         test_masked     },
+        { "what cannot be read",               test_unreadable },
         { "each refusal with file and line",   test_refusals   },
 };
 

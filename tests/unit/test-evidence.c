@@ -36,6 +36,26 @@ static int parse(const char *text, size_t size, Fault *fault) {
         return evidence_set_parse(text, size, &set, fault);
 }
 
+/* A list that nobody looks at, beside the one that is judged. */
+static void test_two_lists(void) {
+        static const char *const other[2][2] = {
+                { "{\"evidences\":null,",     "{\"evidences\":[],"     },
+                { "{\"evidence_list\":null,", "{\"evidence_list\":[]," },
+        };
+        _cleanup_(fixture_done) Fixture f = fixture();
+
+        for (SimEvidenceForm form = SIM_FORM_CPP + 1; form < _SIM_FORM_MAX; form++)
+                for (int list = 0; list < 2; list++) {
+                        _cleanup_free_ char *good = sim_evidence_json(f.evidence, 1, form), *bad = NULL;
+                        Fault fault = {};
+
+                        CHECK_EQ(parse(good, strlen(good), &fault), 0);
+                        bad = sim_text_replace(strdup(good), "{", other[form == SIM_FORM_WRAPPED][list]);
+                        CHECK_EQ(parse(bad, strlen(bad), &fault), -EBADMSG);
+                        CHECK_STR(fault.found, "both");
+                }
+}
+
 /* Every form gives the same bytes of the same devices. */
 static void test_forms(void) {
         _cleanup_(fixture_done) Fixture f = fixture();
@@ -121,6 +141,7 @@ static void test_too_many(void) {
 static const Test tests[] = {
         { "each form gives the same devices",      test_forms       },
         { "each member missing, wrong or doubled", test_edits       },
+        { "two lists of devices",                  test_two_lists   },
         { "what is no evidence",                   test_no_evidence },
         { "more devices than any machine has",     test_too_many    },
 };

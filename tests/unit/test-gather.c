@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "attest/claims.h"
+#include "basic/json.h"
 #include "hubserver.h"
 #include "sim/must.h"
 #include "simservices.h"
@@ -308,19 +310,42 @@ static void test_where_the_key_goes(void) {
                 CHECK_EQ(fetch_may_carry_key(rows[i].url), rows[i].may);
 }
 
+/* How many of the three chains' claims say that the OCSP nonces match. */
+static unsigned matching_nonces(const Appraisal *a) {
+        static const char *const chains[] = {
+                "x-nvidia-gpu-attestation-report-cert-chain",
+                "x-nvidia-gpu-driver-rim-cert-chain",
+                "x-nvidia-gpu-vbios-rim-cert-chain",
+        };
+        _cleanup_json_ json_object *claims = NULL;
+        unsigned n = 0;
+
+        MUST(claims_of_device(&a->devices[0], CLAIMS_4_0, &claims) >= 0);
+        for (size_t i = 0; i < ELEMENTSOF(chains); i++) {
+                json_object *chain = json_object_object_get(claims, chains[i]);
+
+                n += json_object_get_boolean(json_object_object_get(chain, "x-nvidia-cert-ocsp-nonce-matches"));
+        }
+        return n;
+}
+
 static void test_nonce_may_be_left_out(void) {
         _cleanup_(services_freep) Services *s = services_new(one);
         FetchOptions fetch = services_fetch(s, PATIENCE);
         GatherOptions o = services_options(s, &fetch);
-        static const char *const controls[] = { "ocsp all no-nonce", "ocsp all other-nonce" };
+        static const struct {
+                const char *control;
+                unsigned matching;
+        } rows[] = { { "", 3 }, { "ocsp all no-nonce", 0 }, { "ocsp all other-nonce", 0 } };
 
         fetch.require_nonce = false;
-        for (size_t i = 0; i < ELEMENTSOF(controls); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 _cleanup_(gather_result_done) GatherResult r = {};
 
-                services_control(s, controls[i]);
+                services_control(s, rows[i].control);
                 r = gather_with(s, &o);
                 CHECK(r.appraisal->accepted);
+                CHECK_EQ(matching_nonces(r.appraisal), rows[i].matching);
         }
 }
 

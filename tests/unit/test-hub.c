@@ -355,6 +355,8 @@ static const struct {
         { "page-circle",            true,  0,         -EBADMSG,  "an end of its pages",              0 },
         { "page-repeat=1",          true,  0,         -EBADMSG,  "every path once",                  0 },
         { "page-relative",          true,  0,         0,         NULL,                               0 },
+        { "page-links",             true,  0,         0,         NULL,                               0 },
+        { "page-bad-link",          true,  0,         -EBADMSG,  "RFC 8288",                         0 },
         { "page-elsewhere",         true,  0,         0,         NULL,                               0 },
 };
 

@@ -243,6 +243,12 @@ static void shorten_serial(SimCertSpec *spec) {
         memcpy(strchr(spec->subject, '=') + 1, "41", 2);
 }
 
+/* The prefix of a switch, in the number and in the subject alike. */
+static void take_switch_serial(SimCertSpec *spec) {
+        spec->serial[0] = 0x50;
+        memcpy(strchr(spec->subject, '=') + 1, "50", 2);
+}
+
 static void test_identities_that_are_refused(void) {
         static const struct {
                 void (*edit)(SimCertSpec *spec);
@@ -251,6 +257,7 @@ static void test_identities_that_are_refused(void) {
                 { set_subject_serial,  "certificate 1: serial number" },
                 { lose_subject_serial, "certificate 1: serial number" },
                 { shorten_serial,      "certificate 1: serial number" },
+                { take_switch_serial,  "certificate 1: serial number" },
                 { name_other_model,    "certificate 1: common name"   },
                 { name_longer_model,   "certificate 1: common name"   },
         };

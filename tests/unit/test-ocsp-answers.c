@@ -2,8 +2,10 @@
 
 /* OCSP answers by themselves: what is taken as one, and what several of them mean together. */
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "attest/collateral.h"
 #include "attest/ocsp.h"
 #include "sim/must.h"
 #include "sim/ocsp-compose.h"
@@ -42,7 +44,7 @@ static Desk desk(void) {
 /* What is known when these have been said, in this order; -1 when one of them is no answer. */
 static int known(Desk *d, const SimOcspComposition *const *compositions, size_t n) {
         _cleanup_(ocsp_answers_freep) OcspAnswers *answers = ocsp_answers_new();
-        const char *reason;
+        OcspFinding found;
         Fault fault;
 
         for (size_t i = 0; i < n; i++) {
@@ -53,7 +55,7 @@ static int known(Desk *d, const SimOcspComposition *const *compositions, size_t 
                 if (ocsp_answers_add(answers, der, size, &fault) < 0)
                         return -1;
         }
-        return (int) ocsp_check(answers, d->verifier, &d->chain, 1, &reason, &fault);
+        return (int) ocsp_check(answers, d->verifier, &d->chain, 1, &found);
 }
 
 static int known_by(Desk *d, const SimOcspComposition *c) {
@@ -210,6 +212,27 @@ static void test_trailing_bytes_refuse(void) {
         CHECK_EQ(ocsp_answers_add(answers, der, size - 1, &fault), -EBADMSG);
 }
 
+/* Of a directory that is a host's. */
+static void test_names_without_end(void) {
+        char dir[] = "/tmp/cocoon-ocsp-XXXXXX";
+        const CollateralOptions options = { .ocsp = true, .ocsp_dirs = (const char *const[]){ dir, NULL } };
+        _cleanup_free_ char *fill = NULL, *empty = NULL;
+        _cleanup_(collateral_freep) Collateral *c = NULL;
+        Fault f = {};
+
+        CHECK(mkdtemp(dir));
+        CHECK(asprintf(&fill, "cd '%s' && seq 16000 | xargs touch", dir) > 0);
+        CHECK(asprintf(&empty, "rm -r '%s'", dir) > 0);
+        CHECK_EQ(system(fill), 0);
+        CHECK_EQ(collateral_open(&options, &c, &f), 0);
+        c = collateral_free(c);
+        strstr(fill, "16000")[0] = '2';
+        CHECK_EQ(system(fill), 0);
+        CHECK_EQ(collateral_open(&options, &c, &f), -E2BIG);
+        CHECK_STR(f.what, "directory of OCSP answers");
+        CHECK_EQ(system(empty), 0);
+}
+
 static const Test tests[] = {
         { "of two answers the heavier counts, in any order", test_weights                  },
         { "several certificates in one answer",              test_several_in_one_answer    },
@@ -217,6 +240,7 @@ static const Test tests[] = {
         { "the size of an answer",                           test_size_of_an_answer        },
         { "the number of answers",                           test_number_of_answers        },
         { "answers that say nothing",                        test_answers_that_say_nothing },
+        { "a directory without end",                         test_names_without_end        },
         { "cut and extended answers",                        test_trailing_bytes_refuse    },
 };
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <string.h>
+#include <sys/stat.h>
+
 #include "basic/io.h"
 #include "trial.h"
+#include "sim/bytes.h"
 #include "sim/must.h"
 #include "sim/ocsp-compose.h"
 #include "test.h"
@@ -62,6 +66,54 @@ static void test_digests_and_responders(void) {
         }
 }
 
+/* The RIM of a signer that was revoked since, in the first directory, does not hide the one that took its place. */
+static void test_revoked_rim_gives_way(void) {
+        _cleanup_(trial_freep) Trial *s = answered_trial();
+        const SimCert *successor = sim_pki_cert(s->pki, sim_device_rim_signer(s->devices[0]));
+        SimOcspSpec answer = sim_ocsp_rim(s->devices[0], 0);
+        SimRim *rim = s->rims[0][SIM_RIM_DRIVER];
+        _cleanup_(sim_cert_freep) SimCert *signer = NULL;
+        SimCertSpec spec = successor->spec;
+        _cleanup_free_ char *xml = NULL;
+        char dir[96], name[192];
+
+        spec.serial[spec.serial_size - 1] ^= 1;
+        signer = sim_cert_issue(&spec);
+        sim_rim_set_signer(rim, signer);
+        xml = sim_rim_xml(rim);
+        sim_rim_set_signer(rim, successor);
+        (void) snprintf(dir, sizeof(dir), "%s/first", s->dir);
+        (void) snprintf(name, sizeof(name), "%s.xml", rim->id);
+        CHECK_EQ(mkdir(dir, 0700), 0);
+        CHECK_EQ(sim_write_file(dir, name, xml, strlen(xml)), 0);
+        answer.cert = signer->cert;
+        answer.status = SIM_OCSP_REVOKED;
+        CHECK_EQ(sim_ocsp_write(s->pki, &answer, s->answers), 0);
+
+        s->rim_dirs[0] = dir;
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_CHAIN)->state, CHECK_PASSED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_OCSP)->state, CHECK_FAILED);
+        s->rim_dirs[1] = s->dir;
+        CHECK_EQ(trial_judge(s), EXIT_ACCEPTED);
+}
+
+/* Nobody is asked about certificates that a stranger signed. */
+static void test_forged_chain_asks_nothing(void) {
+        _cleanup_(trial_freep) Trial *s = answered_trial();
+        SimAuthority signer = sim_device_rim_signer(s->devices[0]);
+        SimCertSpec spec = sim_pki_cert(s->pki, signer)->spec;
+        _cleanup_(sim_cert_freep) SimCert *forged = NULL;
+
+        spec.issuer = sim_pki_stranger(s->pki, sim_authority_issuer(signer));
+        forged = sim_cert_issue(&spec);
+        sim_rim_set_signer(s->rims[0][SIM_RIM_DRIVER], forged);
+        CHECK_EQ(trial_judge(s), EXIT_REFUSED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_CHAIN)->state, CHECK_FAILED);
+        CHECK_EQ(trial_check(s, 0, CHECK_DRIVER_RIM + RIM_OCSP)->state, CHECK_NOT_RUN);
+        CHECK(!ocsp_answers_want(s->collateral->ocsp, 0));
+}
+
 /* Every certificate must be answered for; without the answer nothing is wrong, but nothing is accepted. */
 static void test_each_answer_is_needed(void) {
         char name[64], path[256];
@@ -102,7 +154,7 @@ static void hole_4_answers_are_tied_to_the_certificate(void) {
 
 static void hole_4_only_the_issuers_responder_may_answer(void) {
         static const SimResponder wrong[] = { SIM_RESPONDER_NO_EKU, SIM_RESPONDER_ELSEWHERE, SIM_RESPONDER_STRANGER,
-                                              SIM_RESPONDER_EXPIRED };
+                                              SIM_RESPONDER_EXPIRED, SIM_RESPONDER_CURVE };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
                 for (unsigned level = 1; level <= 2; level++) {
@@ -306,6 +358,8 @@ static const Test tests[] = {
         { "good answers",                                          test_good                                    },
         { "certificate ids in three digests, two kinds of signer", test_digests_and_responders                  },
         { "each answer is needed",                                 test_each_answer_is_needed                   },
+        { "nothing is asked about a forged chain",                 test_forged_chain_asks_nothing               },
+        { "a revoked RIM gives way to another",                    test_revoked_rim_gives_way                   },
         { "hole 4: answers are tied to their certificate",         hole_4_answers_are_tied_to_the_certificate   },
         { "hole 4: only the issuer's responder may answer",        hole_4_only_the_issuers_responder_may_answer },
         { "revoked refuses, with its reason",                      test_revoked_refuses_with_its_reason         },

@@ -46,11 +46,10 @@ static void test_counts(void) {
 
         machine_init(&m);
         CHECK_EQ(pci_count_nvidia(m.root, &c, &f), 0);
-        CHECK_EQ(c.gpus + c.switches, 0);
+        CHECK_EQ(c.gpus + c.switches + c.others, 0);
         add(&m, "0000:00:01.0", "0x1234", "0x030000");
-        add(&m, "0000:00:02.0", "0x10de", "0x040300");
         CHECK_EQ(pci_count_nvidia(m.root, &c, &f), 0);
-        CHECK_EQ(c.gpus + c.switches, 0);
+        CHECK_EQ(c.gpus + c.switches + c.others, 0);
         CHECK_STR(c.first, "");
         add(&m, "0000:01:00.0", "0x10de", "0x030200");
         CHECK_EQ(pci_count_nvidia(m.root, &c, &f), 0);
@@ -61,6 +60,11 @@ static void test_counts(void) {
         CHECK_EQ(pci_count_nvidia(m.root, &c, &f), 0);
         CHECK_EQ(c.gpus, 2);
         CHECK_EQ(c.switches, 1);
+        CHECK_EQ(c.others, 0);
+        add(&m, "0001:02:00.1", "0x10de", "0x040300");
+        CHECK_EQ(pci_count_nvidia(m.root, &c, &f), 0);
+        CHECK_EQ(c.gpus, 2);
+        CHECK_EQ(c.others, 1);
 }
 
 static void test_unreadable(void) {
@@ -114,7 +118,7 @@ static void test_publish(void) {
 }
 
 static const Test tests[] = {
-        { "GPUs and switches are counted, other functions not", test_counts     },
+        { "GPUs, switches and others are counted by themselves", test_counts     },
         { "what cannot be looked at is not absent",             test_unreadable },
         { "files of a passed boot come and go",                 test_publish    },
 };

@@ -211,6 +211,19 @@ static void test_schema(void) {
                 { "ns1:FirmwareManufacturerId=", "FirmwareManufacturerId=", STAGE_SCHEMA },
                 { " ns1:FirmwareManufacturerId=\"5703\"/>", " ns1:FirmwareManufacturerId=\"5703\"><ns0:Link/></ns0:Meta>",
                   STAGE_SCHEMA },
+                { " role=\"softwareCreator tagCreator\"/>", " role=\"softwareCreator tagCreator\"><ns0:Payload/></ns0:Entity>",
+                  STAGE_SCHEMA },
+                { " role=\"softwareCreator tagCreator\"/>", " role=\"softwareCreator tagCreator\"><!-- x --></ns0:Entity>",
+                  STAGE_SCHEMA },
+                { " ns1:FirmwareManufacturerId=\"5703\"/>", " ns1:FirmwareManufacturerId=\"5703\"><!-- x --></ns0:Meta>",
+                  STAGE_SCHEMA },
+                { " ns1:FirmwareManufacturerId=\"5703\"/>", " ns1:FirmwareManufacturerId=\"5703\"><?x y?></ns0:Meta>",
+                  STAGE_SCHEMA },
+                { " ns1:FirmwareManufacturerId=\"5703\"/>", " ns1:FirmwareManufacturerId=\"5703\">x</ns0:Meta>",
+                  STAGE_SCHEMA },
+                { "<ds:SignatureValue>", "<ds:SignatureValue><!-- x -->", STAGE_CHAIN },
+                { "<ds:DigestValue>", "<ds:DigestValue><?x y?>", STAGE_CHAIN },
+                { "<ds:SignatureValue>", "<ds:SignatureValue><![CDATA[]]>", STAGE_CHAIN },
                 /* the payload */
                 { "</ns0:Payload>", "<ns0:Directory/></ns0:Payload>", STAGE_SCHEMA },
                 { "</ns0:Payload>", "<ns0:Payload/></ns0:Payload>", STAGE_SCHEMA },
@@ -252,6 +265,8 @@ static void test_schema(void) {
                 { " ns3:includeInResult=\"True\"", "", STAGE_SIGNATURE },
                 { " ns3:includeInResult=\"True\"", " ns3:includeInResult=\"yes\"", STAGE_SCHEMA },
                 { "index=\"4133\" active=\"True\"", "index=\"4133\"", STAGE_SCHEMA },
+                /* one that is not active may lack all the rest */
+                { "index=\"4133\" active=\"True\" name=\"FSP_MICROCODE_SVN\"", "index=\"4133\" active=\"False\"", STAGE_SIGNATURE },
         };
 
         check_edits(edits, ELEMENTSOF(edits));

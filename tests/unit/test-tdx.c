@@ -88,6 +88,50 @@ static void test_measure(void) {
         CHECK(memcmp(wanted, replayed, RTMR_SIZE) == 0);
 }
 
+/* Killed behind the log and before the register: the line is gone with the next event, and only that line. */
+static void test_measure_killed(void) {
+        const LogEvent events[] = { event_of("cocoon:one", 0x11), event_of("cocoon:two", 0x22),
+                                    event_of("cocoon:three", 0x33) };
+        uint8_t value[RTMR_SIZE], replayed[RTMR_SIZE];
+
+        for (size_t before = 0; before < 2; before++) {
+                _cleanup_(event_log_done) EventLog log = {};
+                _cleanup_(guest_done) Guest g;
+                uint64_t size;
+                Fault f = {};
+
+                guest_init(&g);
+                for (size_t i = 0; i < before; i++)
+                        CHECK_EQ(tdx_measure(g.root, g.log, &events[i], &f), 0);
+                CHECK_EQ(event_log_append(g.log, &events[1], &size), 0);
+                CHECK_EQ(tdx_measure(g.root, g.log, &events[2], &f), 0);
+                CHECK_EQ(event_log_read(g.log, &log, &f), 0);
+                CHECK_EQ(log.n_events, before + 1);
+                CHECK_STR(log.events[before].name, "cocoon:three");
+                CHECK_EQ(tdx_read_register(g.root, 3, value, &f), 0);
+                event_log_replay(&log, 3, replayed);
+                CHECK(memcmp(value, replayed, RTMR_SIZE) == 0);
+        }
+}
+
+/* What somebody else measured is not in the log; nothing may be taken out of it for that. */
+static void test_measure_others(void) {
+        LogEvent e = event_of("cocoon:one", 0x11);
+        _cleanup_(event_log_done) EventLog log = {};
+        _cleanup_(guest_done) Guest g;
+        uint8_t value[RTMR_SIZE] = {};
+        Fault f = {};
+
+        guest_init(&g);
+        rtmr_extend(value, e.digest);
+        CHECK_EQ(tdx_measure(g.root, g.log, &e, &f), 0);
+        rtmr_extend(value, (const uint8_t[RTMR_SIZE]){ 0x99 });
+        CHECK_EQ(write_file_atomic(g.rtmr3, value, sizeof(value), 0600), 0);
+        CHECK_EQ(tdx_measure(g.root, g.log, &e, &f), 0);
+        CHECK_EQ(event_log_read(g.log, &log, &f), 0);
+        CHECK_EQ(log.n_events, 2);
+}
+
 static void test_measure_fails(void) {
         static const struct {
                 const char *fault;
@@ -230,6 +274,26 @@ static void test_quote(void) {
         CHECK(is_empty(&g));
 }
 
+/* A request of a process that was killed is neither in the way nor left. */
+static void test_quote_killed(void) {
+        const uint8_t data[QUOTE_REPORT_DATA_SIZE] = { 1 };
+        _cleanup_free_ uint8_t *quote = NULL;
+        _cleanup_free_ char *item = NULL;
+        _cleanup_(guest_done) Guest g;
+        size_t size;
+        Fault f;
+
+        guest_init(&g);
+        CHECK(asprintf(&item, "%s/sys/kernel/config/tsm/report/cocoon", g.root) > 0);
+        CHECK_EQ(mkdir(item, 0700), 0);
+        CHECK_EQ(tsm_get_quote(g.root, data, &quote, &size, &f), 0);
+        CHECK(is_empty(&g));
+        CHECK_EQ(mkdir(item, 0700), 0);
+        tsm_clean(g.root);
+        CHECK(is_empty(&g));
+        tsm_clean("/nonexistent");
+}
+
 static void test_quote_fails(void) {
         static const struct {
                 const char *fault;
@@ -312,11 +376,14 @@ static void test_console(void) {
 
 static const Test tests[] = {
         { "events measured, logged, replayed",            test_measure       },
+        { "killed between log and register",              test_measure_killed },
+        { "a register that others measured into",         test_measure_others },
         { "registers that refuse, ignore or lie",         test_measure_fails },
         { "no interface, no register, no log",            test_no_interface  },
         { "what is no event log",                         test_log_syntax    },
         { "a line is taken back; no link is followed",    test_log_take_back },
         { "a quote about what was asked",                 test_quote         },
+        { "a request that was left",                      test_quote_killed  },
         { "quotes that fail, or are about another thing", test_quote_fails   },
         { "forms of quotes",                              test_quote_forms   },
         { "the console",                                  test_console       },

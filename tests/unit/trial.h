@@ -24,7 +24,7 @@ typedef struct Trial {
         time_t at;                 /* 0: now */
         const DeviceFacts *told[TRIAL_DEVICES_MAX]; /* by the driver; NULL: it was not asked */
         char dir[64], answers[96];
-        const char *rim_dirs[2];
+        const char *rim_dirs[3]; /* in which RIMs are looked for; `dir`, to begin with */
 
         EvidenceSet *set;
         Collateral *collateral;
