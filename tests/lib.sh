@@ -34,6 +34,7 @@ TEST_PACKAGES=(
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio
+        flex bison bc libelf-dev # a kernel with iommufd
 )
 
 missing_packages() {

@@ -11,7 +11,10 @@ static const struct {
 } advice[] = {
         { ANY, ECANCELED, NULL },
         { WORKER_STEP_IDENTIFY, ENODEV, "look for its address with lspci -D -d 10de:" },
-        { WORKER_STEP_IDENTIFY, EOPNOTSUPP, "nothing to be done: this device has no Confidential Computing mode" },
+        { WORKER_STEP_IDENTIFY, EOPNOTSUPP, "ask for a mode that this device has, if it has any" },
+        { WORKER_STEP_REBIND, ENOENT, "load the module of that driver and try again" },
+        { WORKER_STEP_REBIND, ANY, "see the kernel log for why the driver did not take it" },
+        { WORKER_STEP_BIND, ANY, "see the kernel log for why vfio-pci did not take it" },
         { ANY, ENODEV, "the device is gone or its link is down: plug it in, or power-cycle the host" },
         { WORKER_STEP_SURVEY, EOPNOTSUPP,
           "turn on VT-d or AMD-Vi in the firmware, and boot Linux with intel_iommu=on on Intel" },
@@ -24,13 +27,12 @@ static const struct {
         { WORKER_STEP_OPEN, EBUSY, "shut down the guest that has it" },
         { WORKER_STEP_OPEN, EOPNOTSUPP, "load VFIO: systemctl start modprobe@vfio_pci.service" },
         { WORKER_STEP_PERMISSIONS, EPERM, "allow it out of band, through the board's management controller" },
+        { WORKER_STEP_QUERY, EOPNOTSUPP, "ask for a mode that this device has: an NVSwitch has protected PCIe" },
         { WORKER_STEP_PERMISSIONS, EOPNOTSUPP, "this firmware or chip has no such mode: update the VBIOS" },
         { WORKER_STEP_STAGE, EIO, "the GPU's firmware refused: allow the change out of band, or update the VBIOS" },
         { WORKER_STEP_READ_BACK, EIO, "the GPU's firmware refused: allow the change out of band, or update the VBIOS" },
-        { WORKER_STEP_REBIND, ENOENT, "load the module of that driver and try again" },
-        { WORKER_STEP_REBIND, ANY, "see the kernel log for why the driver did not take it" },
-        { WORKER_STEP_BIND, ANY, "see the kernel log for why vfio-pci did not take it" },
         { ANY, ETIMEDOUT, "the device does not do what it should: power-cycle the host, then try again" },
+        { ANY, EBADMSG, "the device does not do what it should: power-cycle the host, then try again" },
         { ANY, EIO, "the device does not do what it should: power-cycle the host, then try again" },
 };
 

@@ -12,6 +12,16 @@ static PciDevice *gpu_device(GpuWorker *w) {
         return &w->members[0].device;
 }
 
+/* A switch says only itself what it is, when it was opened. */
+static int check_mode(GpuWorker *w) {
+        const Chip *chip = chip_from_device_id(gpu_device(w)->device);
+
+        if (!chip || w->operation != WORKER_PREPARE || cc_mode_supported(chip, w->mode))
+                return 0;
+        return fault_set(&w->fault, EOPNOTSUPP, w->address, "a device that has the mode asked for", "%s has no mode %s",
+                         chip->name, cc_mode_to_string(w->mode));
+}
+
 int worker_identify(GpuWorker *w) {
         PciDevice *d = gpu_device(w);
         int r;
@@ -24,7 +34,7 @@ int worker_identify(GpuWorker *w) {
         w->n_members = 1;
         if (d->vendor == PCI_VENDOR_NVIDIA && (d->class == PCI_CLASS_SWITCH || chip_from_device_id(d->device)) &&
             (d->class == PCI_CLASS_SWITCH || d->class == PCI_CLASS_3D || d->class == PCI_CLASS_VGA))
-                return 0;
+                return check_mode(w);
         return fault_set(&w->fault, EOPNOTSUPP, d->address, "an NVIDIA GPU of Hopper or Blackwell, or an NVSwitch",
                          "%04x:%04x, class %06x", d->vendor, d->device, d->class);
 }
@@ -85,11 +95,12 @@ static bool needs_move(const WorkerMember *m) {
         return binding_read(&m->device, &now, NULL) < 0 || !binding_is_vfio(now.driver);
 }
 
-int worker_check_users(GpuWorker *w) {
+int worker_check_users(GpuWorker *w, bool all) {
         int r = 0;
 
         for (size_t i = 0; i < w->n_members && r >= 0; i++)
-                r = pci_users_check(&w->members[i].device, &w->fault);
+                if (all || needs_move(&w->members[i]))
+                        r = pci_users_check(&w->members[i].device, &w->fault);
         return r;
 }
 
@@ -117,7 +128,7 @@ int worker_check_free(GpuWorker *w) {
                 return r;
         }
         r = check_driver(w);
-        return r < 0 ? r : worker_check_users(w);
+        return r < 0 ? r : worker_check_users(w, false);
 }
 
 int worker_move_to_vfio(GpuWorker *w) {
@@ -130,7 +141,7 @@ int worker_move_to_vfio(GpuWorker *w) {
                 return 0;
         r = worker_announce(w, WORKER_STEP_UNBIND);
         if (r >= 0)
-                r = worker_check_users(w); /* once more: storing takes its time */
+                r = worker_check_users(w, false); /* once more: storing takes its time */
         if (r < 0)
                 return r;
         w->moved = w->changed = true;
@@ -179,12 +190,16 @@ static int gpu_wait_usec(void *userdata, uint64_t usec) {
         return worker_wait(userdata, usec);
 }
 
+void worker_forget_status(GpuWorker *w) {
+        (void) snprintf(w->cc, sizeof(w->cc), "unknown");
+        (void) snprintf(w->ppcie, sizeof(w->ppcie), "unknown");
+}
+
 static int gpu_reset(void *userdata, Fault *ret_fault) {
         GpuWorker *w = userdata;
 
         w->reset = w->changed = true;
-        (void) snprintf(w->cc, sizeof(w->cc), "unknown");
-        (void) snprintf(w->ppcie, sizeof(w->ppcie), "unknown");
+        worker_forget_status(w);
         return w->access->ops->reset(w->access, ret_fault);
 }
 

@@ -9,19 +9,25 @@
 
 #define PROGRESS_INTERVAL (250 * USEC_PER_MSEC)
 
-#define BIT(step) (UINT32_C(1) << (step))
-#define LOOK      (BIT(WORKER_STEP_IDENTIFY) | BIT(WORKER_STEP_SURVEY) | BIT(WORKER_STEP_BOOT) | BIT(WORKER_STEP_QUERY))
-#define MODE      (BIT(WORKER_STEP_OPEN) | BIT(WORKER_STEP_BOOT) | BIT(WORKER_STEP_QUERY) | BIT(WORKER_STEP_PERMISSIONS) | \
-                   BIT(WORKER_STEP_STAGE) | BIT(WORKER_STEP_READ_BACK) | BIT(WORKER_STEP_RESET) | BIT(WORKER_STEP_VERIFY))
-#define MOVE      (BIT(WORKER_STEP_UNBIND) | BIT(WORKER_STEP_BIND))
-#define RETURN    (BIT(WORKER_STEP_RELEASE) | BIT(WORKER_STEP_REBIND))
-
-static const uint32_t steps_of[_WORKER_OPERATION_MAX] = {
-        [WORKER_INSPECT] = LOOK,
-        [WORKER_PREPARE] = LOOK | MOVE | MODE,
-        [WORKER_RESTORE] = LOOK | MOVE | MODE | RETURN,
-        [WORKER_CHECK] = LOOK | BIT(WORKER_STEP_OPEN) | BIT(WORKER_STEP_RESET) | BIT(WORKER_STEP_VERIFY),
+static const bool steps_of[_WORKER_OPERATION_MAX][_WORKER_STEP_MAX] = {
+        [WORKER_INSPECT] = {
+                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_BOOT] = true, [WORKER_STEP_QUERY] = true,
+        },
+        [WORKER_PREPARE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_VERIFY] = true },
+        [WORKER_RESTORE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_REBIND] = true },
+        [WORKER_CHECK] = {
+                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_OPEN] = true, [WORKER_STEP_BOOT] = true,
+                [WORKER_STEP_QUERY] = true, [WORKER_STEP_RESET] = true, [WORKER_STEP_VERIFY] = true,
+        },
 };
+
+static int count_steps(WorkerOperation operation, WorkerStep last) {
+        int n = 0;
+
+        for (WorkerStep i = 0; i <= last; i++)
+                n += steps_of[operation][i];
+        return n;
+}
 
 /* Sends what has one member; NULL when memory was out. Errors show when the next answer is waited for. */
 static void tell(GpuWorker *w, const char *key, const char *text) {
@@ -37,7 +43,6 @@ void worker_note(GpuWorker *w, const char *text) {
 
 static int send_step(GpuWorker *w) {
         _cleanup_json_ json_object *o = json_object_new_object();
-        uint32_t all = steps_of[w->operation], so_far = all & ((BIT(w->step) << 1) - 1);
         json_object *record = w->record.known ? worker_record_to_json(&w->record) : NULL;
         int r;
 
@@ -47,9 +52,9 @@ static int send_step(GpuWorker *w) {
         if (r >= 0)
                 r = json_add_string(o, "step", worker_step_to_string(w->step));
         if (r >= 0)
-                r = json_add_int(o, "n", __builtin_popcount(so_far));
+                r = json_add_int(o, "n", count_steps(w->operation, w->step));
         if (r >= 0)
-                r = json_add_int(o, "of", __builtin_popcount(all));
+                r = json_add_int(o, "of", count_steps(w->operation, _WORKER_STEP_MAX - 1));
         return r < 0 ? r : worker_send(w->fd, TAKE_PTR(o));
 }
 

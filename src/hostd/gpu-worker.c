@@ -35,8 +35,6 @@ static bool undo_mode(GpuWorker *w, CcMode before) {
 static bool undo_driver(GpuWorker *w, int error) {
         bool good = true;
 
-        if (!w->moved)
-                return true;
         if (w->orphaned || (error == -ETIMEDOUT && w->step <= WORKER_STEP_BIND))
                 return false;
         (void) worker_announce(w, WORKER_STEP_BIND);
@@ -51,17 +49,17 @@ static void undo(GpuWorker *w, int error) {
         WorkerStep step = w->step;
         Fault fault = w->fault;
         CcMode before;
+        bool good;
 
         w->undoing = true;
-        if (w->cancelled && w->gpu.chip && !w->queried)
+        if (w->gpu.chip && !w->queried && (error == -ECANCELED || error == -EOPNOTSUPP) && !w->orphaned)
                 w->queried = stage_query(&w->gpu, &w->stage.before, &w->fault) >= 0;
         before = mode_before(w);
-        w->rolled_back = undo_mode(w, before);
+        good = undo_mode(w, before);
         worker_close(w);
-        if (!w->rolled_back || (w->moved && w->opened && before != CC_MODE_OFF))
-                w->rolled_back = !w->moved && w->rolled_back;
-        else
-                w->rolled_back = undo_driver(w, error);
+        if (good && w->moved)
+                good = (!w->opened || before == CC_MODE_OFF) && undo_driver(w, error);
+        w->rolled_back = good;
         w->step = step;
         w->fault = fault;
 }
@@ -108,7 +106,7 @@ static int give_back(GpuWorker *w, bool recorded) {
 
         r = worker_announce(w, WORKER_STEP_RELEASE);
         if (r >= 0)
-                r = worker_check_users(w);
+                r = worker_check_users(w, true);
         w->changed = w->changed || r >= 0;
         for (size_t i = 0; i < w->n_members && r >= 0; i++)
                 r = binding_unbind(&w->members[i].device, recorded ? w->members[i].before.override : "", &w->fault);
@@ -202,6 +200,9 @@ static int run(GpuWorker *w) {
                 undo(w, r);
         else if (r < 0)
                 w->rolled_back = !w->changed && w->stage.undo_error >= 0;
+        /* Closing resets, and brings into effect what could not be taken back. */
+        if (w->stage.undo_error < 0)
+                worker_forget_status(w);
         return r;
 }
 

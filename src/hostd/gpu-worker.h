@@ -105,8 +105,8 @@ int worker_find_members(GpuWorker *w);
 int worker_check_free(GpuWorker *w);
 int worker_move_to_vfio(GpuWorker *w);
 
-/* Whether nobody has any of them open. */
-int worker_check_users(GpuWorker *w);
+/* Whether nobody has any of them open, or only of those that are not with VFIO, which says so itself when it is opened. */
+int worker_check_users(GpuWorker *w, bool all);
 
 /* Opens with VFIO. */
 int worker_open(GpuWorker *w);
@@ -118,6 +118,9 @@ void worker_peek(GpuWorker *w);
 
 /* Puts *status into w->cc and w->ppcie. */
 void worker_set_status(GpuWorker *w, const CcStatus *status);
+
+/* Puts "unknown" there. */
+void worker_forget_status(GpuWorker *w);
 
 /* gpu-worker-advice.c: what to do about an error of this step; NULL when there is nothing to say. Static. */
 const char *worker_advice(WorkerStep step, int error);

@@ -138,7 +138,7 @@ int pci_device_open(const PciHost *host, const char *address, PciDevice *ret, Fa
         d.device = (uint16_t) device;
         d.class = (uint32_t) class;
         if (pci_device_read(&d, "numa_node", text) >= 0)
-                d.numa_node = atoi(text);
+                d.numa_node = (int) strtol(text, NULL, 10);
         *ret = d;
         return 0;
 }

@@ -31,12 +31,16 @@ typedef struct Scan {
         bool blind;
 } Scan;
 
+/* "226:0" */
 static void add_node(Nodes *nodes, const char *text) {
-        unsigned major_number, minor_number;
-        char end;
+        char *colon, *end;
+        unsigned long major_number = strtoul(text, &colon, 10), minor_number;
 
-        if (sscanf(text, "%u:%u%c", &major_number, &minor_number, &end) == 2 && nodes->n < NODES_MAX)
-                nodes->list[nodes->n++] = makedev(major_number, minor_number);
+        if (colon == text || *colon != ':')
+                return;
+        minor_number = strtoul(colon + 1, &end, 10);
+        if (end != colon + 1 && !*end && nodes->n < NODES_MAX)
+                nodes->list[nodes->n++] = makedev((unsigned) major_number, (unsigned) minor_number);
 }
 
 static void add_node_file(const PciDevice *d, const char *path, Nodes *nodes) {
@@ -67,20 +71,26 @@ static void add_nodes_below(const PciDevice *d, const char *path, int depth, Nod
 
 /* Which /dev/nvidiaN it is, the driver says. */
 static void add_nvidia(const PciDevice *d, Nodes *nodes) {
-        char path[PATH_MAX], full[PATH_MAX + PCI_TEXT_SIZE], line[256], driver[PCI_TEXT_SIZE];
+        static const char key[] = "Device Minor:";
+        char path[PATH_MAX], full[PATH_MAX + PCI_TEXT_SIZE], line[256], driver[PCI_TEXT_SIZE], *end;
         _cleanup_fclose_ FILE *file = NULL;
-        unsigned minor_number;
 
         if (pci_device_link(d, "driver", driver) < 0 || strcmp(driver, "nvidia") != 0)
                 return;
         (void) snprintf(path, sizeof(path), "/proc/driver/nvidia/gpus/%s/information", d->address);
         (void) snprintf(full, sizeof(full), "%s%s", d->host->root, path);
         file = fopen(full, "re");
-        while (file && fgets(line, sizeof(line), file))
-                if (sscanf(line, "Device Minor: %u", &minor_number) == 1 && nodes->n < NODES_MAX) {
-                        nodes->list[nodes->n++] = makedev(NVIDIA_MAJOR, minor_number);
-                        return;
-                }
+        while (file && fgets(line, sizeof(line), file)) {
+                unsigned long minor_number;
+
+                if (strncmp(line, key, strlen(key)) != 0)
+                        continue;
+                minor_number = strtoul(line + strlen(key), &end, 10);
+                if (end == line + strlen(key) || nodes->n == NODES_MAX)
+                        break;
+                nodes->list[nodes->n++] = makedev(NVIDIA_MAJOR, (unsigned) minor_number);
+                return;
+        }
         nodes->any_nvidia = true;
 }
 
@@ -133,7 +143,7 @@ static bool has_open(Scan *s, int process) {
 
 /* What was mapped stays in use when its descriptor is closed. Only what is called a device is looked at: there are
  * many mappings. */
-static bool has_mapped(const Scan *s, int process) {
+static bool has_mapped(Scan *s, int process) {
         _cleanup_fclose_ FILE *file = NULL;
         char line[PATH_MAX + 128], range[64], path[80];
         int fd = openat(process, "maps", O_RDONLY | O_CLOEXEC);
@@ -145,8 +155,10 @@ static bool has_mapped(const Scan *s, int process) {
                 if (!strstr(line, " /dev/") || sscanf(line, "%63s", range) != 1)
                         continue;
                 (void) snprintf(path, sizeof(path), "map_files/%s", range);
+                errno = 0;
                 if (is_node(s->nodes, process, path))
                         return true;
+                s->blind = s->blind || errno == EACCES || errno == EPERM;
         }
         return false;
 }
@@ -158,7 +170,7 @@ static void look_at(Scan *s, int proc, const char *pid) {
 
         if (process < 0 || s->users->n == PCI_USERS_MAX || (!has_open(s, process) && !has_mapped(s, process)))
                 return;
-        *u = (PciUser){ .pid = atoi(pid) };
+        *u = (PciUser){ .pid = (pid_t) strtol(pid, NULL, 10) };
         fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);
         n = fd < 0 ? -1 : read(fd, u->name, sizeof(u->name) - 1);
         u->name[n < 0 ? 0 : n] = '\0';
@@ -182,7 +194,7 @@ int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
         if (!dir)
                 return fault_set(ret_fault, errno, d->address, "/proc, to see who uses it", "%m");
         while ((entry = readdir(dir)))
-                if (entry->d_name[strspn(entry->d_name, "0123456789")] == '\0' && atoi(entry->d_name) != getpid())
+                if (entry->d_name[strspn(entry->d_name, "0123456789")] == '\0' && strtol(entry->d_name, NULL, 10) != getpid())
                         look_at(&s, dirfd(dir), entry->d_name);
         if (ret->n == 0 && s.blind)
                 return fault_set(ret_fault, EACCES, d->address, "to see who uses it",

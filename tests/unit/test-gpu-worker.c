@@ -2,7 +2,7 @@
 
 /* The GPU worker over its protocol: a directory for sysfs, a simulated GPU behind VFIO, and this test as its daemon. */
 
-#include <poll.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -130,33 +130,37 @@ typedef struct Scene {
         const char *fault;   /* for the simulator; NULL: heals */
 
         char steps[512], undone[256], notes[2048];
-        unsigned n_steps;
+        unsigned n_steps, n_progress;
         json_object *result;
         WorkerOperation operation;
         int fd;
 } Scene;
 
-static Scene *scene_new(void) {
+static Scene *scene_new_kind(SimGpuKind kind, unsigned id, unsigned class) {
         Scene *s = calloc(1, sizeof(*s));
 
         MUST(s);
         device.clock = 0;
-        device.sim = sim_access_new(SIM_GPU_HOPPER, &device.clock);
+        device.sim = sim_access_new(kind, &device.clock);
         device.open_error = 0;
         device.opened = 0;
         device.release_fd = -EBADF;
         sim_gpu_set_times(device.sim->sim, &(SimGpuTimes){ .config = 20000, .boot = 1500000 });
         s->tree = pci_tree_new();
-        pci_tree_add(s->tree, GPU, 0x2331, 0x030200, "nvidia", "12");
+        pci_tree_add(s->tree, GPU, id, class, "nvidia", "12");
         pci_tree_write(s->tree, "/sys/bus/pci/devices/" GPU "/drm/card0/dev", "1:3\n");
         return s;
+}
+
+static Scene *scene_new(void) {
+        return scene_new_kind(SIM_GPU_HOPPER, 0x2331, 0x030200);
 }
 
 static void scene_clear(Scene *s) {
         (void) json_object_put(s->result);
         s->result = NULL;
         s->steps[0] = s->undone[0] = s->notes[0] = '\0';
-        s->n_steps = 0;
+        s->n_steps = s->n_progress = 0;
 }
 
 static Scene *scene_free(Scene *s) {
@@ -191,6 +195,17 @@ static const char *member(json_object *o, const char *key) {
         return json_get_string(o, key, &text) < 0 ? NULL : text;
 }
 
+/* Never more done than there is. */
+static void on_progress(Scene *s, json_object *message) {
+        json_object *done, *total;
+
+        if (!json_object_object_get_ex(message, "progress", &done))
+                return;
+        s->n_progress++;
+        CHECK(json_object_object_get_ex(message, "total", &total));
+        CHECK(json_object_get_int64(done) > 0 && json_object_get_int64(done) <= json_object_get_int64(total));
+}
+
 /* What hostd does with a step; false when it dies. */
 static bool on_step(Scene *s, int fd, json_object *message, const char *step) {
         json_object *record = NULL;
@@ -222,6 +237,7 @@ static void talk(Scene *s, int fd) {
                 const char *text;
                 bool alive = true;
 
+                on_progress(s, message);
                 if ((text = member(message, "step")) && !member(message, "result"))
                         alive = on_step(s, fd, message, text);
                 else if ((text = member(message, "undo")))
@@ -296,6 +312,7 @@ static void test_there_and_back(void) {
         CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
         check_result(s, "on", "off", VFIO_PCI, true);
         CHECK_STR(s->steps, PREPARE_STEPS);
+        CHECK(s->n_progress > 3);
         CHECK_EQ(sim_gpu_mode(device.sim->sim) & 7, MODE_CC);
         CHECK_STR(json_object_to_json_string_ext(s->record, JSON_C_TO_STRING_PLAIN),
                   "{\"driver\":\"nvidia\",\"override\":\"\",\"cc\":\"off\",\"ppcie\":\"off\",\"siblings\":[]}");
@@ -319,6 +336,70 @@ static void test_there_and_back(void) {
         CHECK_EQ(scene_run(s, WORKER_RESTORE), 0);
         check_result(s, "off", "off", "nvidia", false);
         CHECK_STR(s->steps, "identify survey boot query");
+}
+
+/* Protected PCIe, which is all that an NVSwitch has. */
+static void test_ppcie(void) {
+        static const struct {
+                SimGpuKind kind;
+                unsigned id, class;
+        } cases[] = { { SIM_GPU_HOPPER, 0x2331, 0x030200 }, { SIM_GPU_LS10, 0x22a3, 0x068000 } };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(scene_freep) Scene *s = scene_new_kind(cases[i].kind, cases[i].id, cases[i].class);
+
+                s->mode = "ppcie";
+                CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
+                check_result(s, "off", "on", VFIO_PCI, true);
+                CHECK_EQ(scene_run(s, WORKER_CHECK), 0);
+                CHECK_EQ(scene_run(s, WORKER_RESTORE), 0);
+                check_result(s, "off", "off", "nvidia", true);
+        }
+}
+
+static void test_no_such_mode(void) {
+        static const struct {
+                SimGpuKind kind;
+                unsigned id, class;
+                const char *mode, *step;
+        } cases[] = {
+                { SIM_GPU_GB100, 0x2901, 0x030200, "ppcie", "identify" },
+                { SIM_GPU_LS10,  0x22a3, 0x068000, "on",    "query"    },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(scene_freep) Scene *s = scene_new_kind(cases[i].kind, cases[i].id, cases[i].class);
+
+                s->mode = cases[i].mode;
+                CHECK_EQ(scene_run(s, WORKER_PREPARE), -EOPNOTSUPP);
+                check_failure(s, cases[i].step, "EOPNOTSUPP", true);
+                CHECK_STR(pci_tree_bound(s->tree, GPU), "nvidia");
+        }
+}
+
+static unsigned count_descriptors(void) {
+        unsigned n = 0;
+
+        for (int fd = 0; fd < 1024; fd++)
+                n += fcntl(fd, F_GETFD) >= 0;
+        return n;
+}
+
+/* Nothing is left behind, whichever way it goes. */
+static void test_cycles(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+        unsigned before = 0;
+
+        for (unsigned i = 0; i < 50; i++) {
+                s->what = CANCEL;
+                s->at_number = i % 12 + 1;
+                (void) scene_run(s, WORKER_PREPARE);
+                s->what = GO_ON;
+                CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
+                CHECK_EQ(scene_run(s, WORKER_RESTORE), 0);
+                before = i == 0 ? count_descriptors() : before;
+        }
+        CHECK_EQ(count_descriptors(), before);
 }
 
 static void test_companion(void) {
@@ -470,6 +551,20 @@ static void test_faults(void) {
         }
 }
 
+/* FSP answers nonsense when the knobs are changed, so that closing brings them into effect. */
+static void test_not_taken_back(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+
+        s->at = "read-back";
+        s->what = FAULT;
+        s->fault = "answer-type";
+        CHECK(scene_run(s, WORKER_PREPARE) < 0);
+        check_failure(s, "read-back", "EBADMSG", false);
+        CHECK_STR(member(s->result, "cc"), "unknown");
+        CHECK_STR(pci_tree_bound(s->tree, GPU), VFIO_PCI);
+        CHECK_EQ(sim_gpu_mode(device.sim->sim) & 7, MODE_CC);
+}
+
 static void test_driver_faults(void) {
         static const struct {
                 const char *path;
@@ -614,12 +709,16 @@ static void test_bad_start(void) {
 
 static const Test tests[] = {
         { "prepare, again, check, restore, again",              test_there_and_back  },
+        { "protected PCIe, on an NVSwitch too",                 test_ppcie           },
+        { "a mode that the device does not have",               test_no_such_mode    },
+        { "many times",                                         test_cycles          },
         { "a companion goes along",                             test_companion       },
         { "refused before anything is touched",                 test_refused         },
         { "used while the record is stored",                    test_used_meanwhile  },
         { "a leased GPU is left alone",                         test_leased          },
         { "inspection changes nothing",                         test_inspect         },
         { "faults of the device",                               test_faults          },
+        { "knobs that cannot be taken back",                    test_not_taken_back  },
         { "faults of drivers",                                  test_driver_faults   },
         { "cancelled at every step",                            test_cancel          },
         { "the daemon dies at every step",                      test_orphaned        },

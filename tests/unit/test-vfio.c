@@ -2,6 +2,9 @@
 
 /* Devices and drivers in a directory that stands for sysfs: addresses, binding, groups, who uses a device, limits. */
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include "vfio/access.h"
 #include "vfio/group.h"
 #include "vfio/limit.h"
@@ -252,6 +255,61 @@ static void test_users_many(void) {
         CHECK(strlen(pci_users_text(&users, text)) == sizeof(text) - 1);
 }
 
+/* NVIDIA's nodes are not in sysfs. */
+static void test_users_nvidia(void) {
+        static const struct {
+                unsigned minor_number;
+                const char *information; /* NULL: none */
+                int wanted;
+        } cases[] = {
+                { 3,   "Model: H100\nDevice Minor: \t 3\n", -EBUSY },
+                { 4,   "Model: H100\nDevice Minor: \t 3\n", 0      },
+                { 255, "Model: H100\nDevice Minor: \t 3\n", 0      }, /* nvidiactl */
+                { 4,   "Model: H100\nDevice Minor: none\n",  -EBUSY },
+                { 4,   NULL,                                 -EBUSY },
+                { 255, NULL,                                 0      },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                PciDevice d;
+                _cleanup_(pci_tree_freep) PciTree *t = new_tree(&d);
+                char path[4096];
+
+                (void) snprintf(path, sizeof(path), "%s/node", t->root);
+                if (mknod(path, S_IFCHR | 0600, makedev(195, cases[i].minor_number)) < 0)
+                        SKIP("device nodes cannot be made here");
+                pci_tree_process(t, 4711, "nvidia-smi", path, NULL);
+                if (cases[i].information)
+                        pci_tree_write(t, "/proc/driver/nvidia/gpus/" GPU "/information", cases[i].information);
+                CHECK_EQ(pci_users_check(&d, NULL), cases[i].wanted);
+        }
+}
+
+/* A process that keeps its descriptors to itself may be the one. */
+static void test_users_hidden(void) {
+        PciDevice d;
+        _cleanup_(pci_tree_freep) PciTree *t = new_tree(&d);
+        bool root = geteuid() == 0;
+        char path[4096];
+        Fault f;
+
+        pci_tree_write(t, "/sys/bus/pci/devices/" GPU "/drm/card0/dev", "1:3\n");
+        pci_tree_process(t, 100, "quiet", NULL, NULL);
+        (void) snprintf(path, sizeof(path), "%s/proc/100/fd", t->root);
+        CHECK_EQ(chmod(t->root, 0755), 0);
+        CHECK_EQ(pci_users_check(&d, NULL), 0);
+        CHECK_EQ(chmod(path, 0700), 0);
+        if (root)
+                CHECK_EQ(seteuid(65534), 0);
+        else
+                CHECK_EQ(chmod(path, 0), 0);
+        CHECK_EQ(pci_users_check(&d, &f), -EACCES);
+        if (root)
+                CHECK_EQ(seteuid(0), 0);
+        CHECK_EQ(chmod(path, 0700), 0);
+        CHECK_STR(f.expected, "to see who uses it");
+}
+
 typedef struct Slow {
         int *pipe;
         int value;
@@ -336,6 +394,8 @@ static const Test tests[] = {
         { "no IOMMU",                                       test_no_iommu       },
         { "who uses a device",                              test_users          },
         { "more users than are listed",                     test_users_many     },
+        { "who uses NVIDIA's driver",                       test_users_nvidia   },
+        { "processes that may not be looked at",            test_users_hidden   },
         { "calls that take too long",                       test_limit          },
         { "registers through sysfs",                        test_sysfs          },
 };

@@ -179,3 +179,81 @@ vm_disk() {
         printf '%s\n' -drive "file=$1,if=none,id=disk-$2,format=raw,readonly=on" \
                 -device "virtio-blk-pci,drive=disk-$2,serial=$2"
 }
+
+# A QEMU that knows vfio-user-pci, which the distribution's own may be too old for: that of the guest's release, unpacked
+# and run with its own libraries. Sets VM_QEMU to a directory with a program qemu-system-x86_64 to be put in front of $PATH.
+vm_prepare_qemu() {
+        local cache=${COCOON_VM_CACHE:-build/vm} key mirror dir
+
+        key=$({ declare -f vm_prepare_qemu vm_qemu_wrapper; } | sha256sum)
+        VM_QEMU=$cache/qemu-$VM_RELEASE-${key:0:16}
+        if [[ ! -d $VM_QEMU ]]; then
+                mirror=$(vm_mirror)
+                [[ -n $mirror ]] || vm_skip "no Debian mirror in this machine's apt sources"
+                mkdir -p "$cache"
+                dir=$(mktemp -d "$(readlink -f "$cache")/new.XXXXXX")
+                if ! mmdebstrap --variant=extract --include=qemu-system-x86 \
+                        --aptopt="APT::Default-Release \"$VM_RELEASE-backports\"" "$VM_RELEASE" "$dir/tree" \
+                        "deb $mirror $VM_RELEASE main" "deb $mirror $VM_RELEASE-backports main" >"$dir/log" 2>&1; then
+                        tail -n 20 "$dir/log" | sed 's/^/# /'
+                        rm -rf "$dir"
+                        vm_skip "a QEMU of $VM_RELEASE-backports cannot be had"
+                fi
+                vm_qemu_wrapper >"$dir/qemu-system-x86_64"
+                chmod 755 "$dir/qemu-system-x86_64"
+                mv "$dir" "$VM_QEMU" 2>/dev/null || rm -rf "$dir"
+        fi
+        VM_QEMU=$(readlink -f "$VM_QEMU")
+}
+
+vm_qemu_wrapper() {
+        cat <<'END'
+#!/bin/sh
+tree=$(dirname "$(readlink -f "$0")")/tree
+lib=$tree/usr/lib/x86_64-linux-gnu
+QEMU_MODULE_DIR=$lib/qemu exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$tree/usr/bin/qemu-system-x86_64" \
+        -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" "$@"
+END
+}
+
+# vm_prepare_kernel CONFIG: a kernel of the guest's release from its source, with CONFIG on top of tinyconfig and no
+# modules, in place of the guest's own: sets VM to a directory as vm_prepare() makes them. It takes minutes, once. 1, and
+# the reason in VM_REASON, when it cannot be built. Its guests have no initrd and need root=.
+vm_prepare_kernel() {
+        local cache=${COCOON_VM_CACHE:-build/vm} config=$1 root=$VM/root.img key dir tool
+
+        key=$({ declare -f vm_prepare_kernel vm_build_kernel; cat "$config"; } | sha256sum)
+        key=$cache/kernel-$VM_RELEASE-${key:0:16}
+        if [[ ! -d $key ]]; then
+                for tool in make gcc flex bison bc xz; do
+                        command -v "$tool" >/dev/null || { VM_REASON="no kernel without $tool"; return 1; }
+                done
+                [[ -e /usr/include/gelf.h ]] || { VM_REASON="no kernel without libelf-dev"; return 1; }
+                dir=$(mktemp -d "$(readlink -f "$cache")/new.XXXXXX")
+                if ! vm_build_kernel "$dir" "$(readlink -f "$config")" >"$dir/log" 2>&1; then
+                        tail -n 20 "$dir/log" | sed 's/^/# /'
+                        rm -rf "$dir"
+                        VM_REASON="the kernel cannot be built"
+                        return 1
+                fi
+                mv "$dir" "$key" 2>/dev/null || rm -rf "$dir"
+        fi
+        ln -sfn "$(readlink -f "$root")" "$key/root.img"
+        VM=$key
+}
+
+vm_build_kernel() {
+        local dir=$1 config=$2 mirror version
+
+        mirror=$(vm_mirror)
+        [[ -n $mirror ]] && mmdebstrap --variant=extract --include=linux-source "$VM_RELEASE" "$dir/tree" \
+                "deb $mirror $VM_RELEASE main" || return 1
+        mkdir "$dir/source"
+        tar -xJf "$dir"/tree/usr/src/linux-source-*.tar.xz -C "$dir/source" --strip-components=1 || return 1
+        (cd "$dir/source" && make -s tinyconfig && ./scripts/kconfig/merge_config.sh -m .config "$config" &&
+                make -s olddefconfig && make -j "$(nproc)" bzImage) || return 1
+        version=$(make -s -C "$dir/source" kernelrelease)
+        cp "$dir/source/arch/x86/boot/bzImage" "$dir/vmlinuz-$version"
+        cpio --quiet -o -H newc </dev/null >"$dir/initrd.img-$version"
+        rm -rf "$dir/tree" "$dir/source"
+}
