@@ -227,9 +227,9 @@ static void on_failed(Job *j, json_object *o) {
                              j->manager->state_dir, j->step, strerror(j->store_errno));
                 return;
         }
-        job_conclude(j, result, error, "%s: %s: expected %s, found %s.%s%s", member(o, "step", "start"),
+        job_conclude(j, result, error, "%s: %s: expected %s, found %s%s%s", member(o, "step", "start"),
                      member(o, "what", j->gpu->address), member(o, "expected", "success"), member(o, "found", "failure"),
-                     *advice ? " " : "", advice);
+                     *advice ? "; " : "", advice);
 }
 
 static void on_message(void *userdata, json_object *o) {
