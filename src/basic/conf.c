@@ -229,8 +229,7 @@ static size_t strv_length(char *const *list) {
         return n;
 }
 
-/* Takes `word`, also when it fails. */
-static int strv_append(char ***list, char *word) {
+int strv_append(char ***list, char *word) {
         size_t n = strv_length(*list);
         char **longer = word ? realloc(*list, (n + 2) * sizeof(*longer)) : NULL;
 

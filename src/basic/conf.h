@@ -38,6 +38,10 @@ int conf_parse_strv(const ConfItem *item, const char *value, void *target);     
 int conf_parse_unsigned(const ConfItem *item, const char *value, void *target); /* unsigned, decimal */
 int conf_parse_sec(const ConfItem *item, const char *value, void *target);      /* uint64_t µs: systemd.time(7) spans */
 
+/* Appends to a list, which may be NULL, a word that it takes, also when it fails; NULL stands for memory that is out. 0 or
+ * -ENOMEM. */
+int strv_append(char ***list, char *word);
+
 /* Frees a list of conf_parse_strv(); returns NULL. */
 char **strv_free(char **list);
 static inline void strv_freep(char ***list) {

@@ -40,19 +40,10 @@ int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *use
 int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
         Manager *m = userdata;
         _cleanup_(strv_freep) char **paths = NULL;
-        size_t n = 0;
 
         for (const GpuObject *g = m->gpus; g; g = g->next)
-                n++;
-        paths = calloc(n + 1, sizeof(*paths));
-        if (!paths)
-                return -ENOMEM;
-        n = 0;
-        for (const GpuObject *g = m->gpus; g; g = g->next) {
-                paths[n] = strdup(g->path);
-                if (!paths[n++])
+                if (strv_append(&paths, strdup(g->path)) < 0)
                         return -ENOMEM;
-        }
         *ret = TAKE_PTR(paths);
         return 0;
 }
@@ -106,38 +97,18 @@ static int get_job(sd_bus *bus, const char *path, const char *interface, const c
 }
 
 /* The GPU is looked up again: it may be gone by the time that a permission is there. */
-static int request(Manager *m, sd_bus_message *message, WorkerOperation operation, sd_bus_error *error) {
+static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         void *g;
-        Job *j;
-        int r;
 
-        r = job_bus_check_flags(message, error);
-        if (r < 0)
-                return r;
         if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
-        r = job_request(g, operation, &j, error);
-        return r < 0 ? r : job_bus_reply(message, j);
+        return job_bus_begin(g, message, error);
 }
 
-static int prepare(Manager *m, sd_bus_message *message, sd_bus_error *error) {
-        return request(m, message, WORKER_PREPARE, error);
-}
-
-static int restore(Manager *m, sd_bus_message *message, sd_bus_error *error) {
-        return request(m, message, WORKER_RESTORE, error);
-}
-
-static int method_prepare(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         GpuObject *g = userdata;
 
-        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, prepare, error);
-}
-
-static int method_restore(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        GpuObject *g = userdata;
-
-        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, restore, error);
+        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, begin, error);
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
@@ -159,9 +130,9 @@ const sd_bus_vtable gpu_vtable[] = {
         SD_BUS_PROPERTY("State", "s", get_string, 0, EMITS),
         SD_BUS_PROPERTY("Failure", "(ss)", get_failure, 0, EMITS),
         SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
-        SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_prepare,
+        SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_begin,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Restore", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_restore,
+        SD_BUS_METHOD_WITH_ARGS("Restore", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_begin,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

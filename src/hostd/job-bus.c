@@ -23,25 +23,18 @@ int job_bus_find(sd_bus *bus, const char *path, const char *interface, void *use
 int job_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
         Manager *m = userdata;
         _cleanup_(strv_freep) char **paths = NULL;
-        size_t n = 0;
 
         for (const Job *j = m->jobs; j; j = j->next)
-                n++;
-        paths = calloc(n + 1, sizeof(*paths));
-        if (!paths)
-                return -ENOMEM;
-        n = 0;
-        for (const Job *j = m->jobs; j; j = j->next) {
-                paths[n] = strdup(j->path);
-                if (!paths[n++])
+                if (strv_append(&paths, strdup(j->path)) < 0)
                         return -ENOMEM;
-        }
         *ret = TAKE_PTR(paths);
         return 0;
 }
 
-int job_bus_check_flags(sd_bus_message *message, sd_bus_error *error) {
+int job_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
+        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
         uint64_t flags;
+        Job *j;
         int r;
 
         r = sd_bus_message_read(message, "t", &flags);
@@ -50,11 +43,8 @@ int job_bus_check_flags(sd_bus_message *message, sd_bus_error *error) {
         if (flags != 0)
                 return sd_bus_error_setf(error, HOST_ERROR_INVALID_FLAGS,
                                          "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
-        return 0;
-}
-
-int job_bus_reply(sd_bus_message *message, Job *j) {
-        return sd_bus_reply_method_return(message, "o", j->path);
+        r = job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->path);
 }
 
 void job_bus_new(Job *j) {

@@ -66,9 +66,8 @@ const char *job_result_to_string(JobResult result);
 extern const sd_bus_vtable job_vtable[];
 int job_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int job_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
-/* The flags of a method that has them last: 0, or an error. */
-int job_bus_check_flags(sd_bus_message *message, sd_bus_error *error);
-int job_bus_reply(sd_bus_message *message, Job *j);
+/* Prepare, PrepareGPU, Restore, RestoreGPU, of which the flags are still to be read: begins the job and answers. */
+int job_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error);
 void job_bus_new(Job *j);
 void job_bus_removed(Job *j);
 

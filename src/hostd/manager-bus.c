@@ -28,28 +28,15 @@ static int method_get_gpu(sd_bus_message *message, void *userdata, sd_bus_error 
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", g->path);
 }
 
-static int request(Manager *m, sd_bus_message *message, WorkerOperation operation, sd_bus_error *error) {
+static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         const char *address;
         GpuObject *g;
-        Job *j;
         int r;
 
         r = sd_bus_message_read(message, "s", &address);
         if (r >= 0)
-                r = job_bus_check_flags(message, error);
-        if (r >= 0)
                 r = manager_find_gpu(m, address, &g, error);
-        if (r >= 0)
-                r = job_request(g, operation, &j, error);
-        return r < 0 ? r : job_bus_reply(message, j);
-}
-
-static int prepare(Manager *m, sd_bus_message *message, sd_bus_error *error) {
-        return request(m, message, WORKER_PREPARE, error);
-}
-
-static int restore(Manager *m, sd_bus_message *message, sd_bus_error *error) {
-        return request(m, message, WORKER_RESTORE, error);
+        return r < 0 ? r : job_bus_begin(g, message, error);
 }
 
 static int reload(Manager *m, sd_bus_message *message, sd_bus_error *error) {
@@ -59,12 +46,8 @@ static int reload(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
 }
 
-static int method_prepare(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return polkit_run(userdata, message, ACTION_MANAGE_GPUS, prepare, error);
-}
-
-static int method_restore(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return polkit_run(userdata, message, ACTION_MANAGE_GPUS, restore, error);
+static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return polkit_run(userdata, message, ACTION_MANAGE_GPUS, begin, error);
 }
 
 static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -76,9 +59,9 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_METHOD_WITH_ARGS("PrepareGPU", SD_BUS_ARGS("s", address, "t", flags), SD_BUS_RESULT("o", job),
-                                method_prepare, SD_BUS_VTABLE_UNPRIVILEGED),
+                                method_begin, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RestoreGPU", SD_BUS_ARGS("s", address, "t", flags), SD_BUS_RESULT("o", job),
-                                method_restore, SD_BUS_VTABLE_UNPRIVILEGED),
+                                method_begin, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetGPU", SD_BUS_ARGS("s", address), SD_BUS_RESULT("o", gpu), method_get_gpu,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
