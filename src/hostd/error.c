@@ -2,9 +2,10 @@
 
 #include "hostd/error.h"
 
+#include <stdarg.h>
 #include <string.h>
 
-#include "basic/cleanup.h"
+#define MESSAGE_SIZE 1024U
 
 static const struct {
         const char *errno_name, *error;
@@ -25,4 +26,21 @@ const char *host_error_from_errno_name(const char *name) {
                 if (strcmp(errors[i].errno_name, name) == 0)
                         return errors[i].error;
         return HOST_ERROR_DEVICE_ERROR;
+}
+
+char *make_printable(char *text) {
+        for (char *p = text; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        *p = '?';
+        return text;
+}
+
+int host_error_set(sd_bus_error *error, const char *name, const char *format, ...) {
+        char message[MESSAGE_SIZE];
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(message, sizeof(message), format, ap);
+        va_end(ap);
+        return sd_bus_error_set(error, name, make_printable(message));
 }

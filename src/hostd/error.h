@@ -3,6 +3,10 @@
 
 /* The names of errors on the bus, org.cocoon.Host1.Error.*: of replies, of jobs, of what a GPU failed for. */
 
+#include <systemd/sd-bus.h>
+
+#include "basic/cleanup.h"
+
 #define HOST_ERROR(name) "org.cocoon.Host1.Error." name
 
 #define HOST_ERROR_ACCESS_DENIED         HOST_ERROR("AccessDenied")
@@ -25,3 +29,10 @@
 
 /* The name for what a worker calls by the name of an errno ("EBUSY"); DeviceError for what is none or unknown. */
 const char *host_error_from_errno_name(const char *name);
+
+/* sd_bus_error_setf() for text that came from elsewhere, and may be cut: a message that is not UTF-8 could not be sent at
+ * all. */
+int host_error_set(sd_bus_error *error, const char *name, const char *format, ...) _printf_(3, 4);
+
+/* Replaces what is not printable ASCII by '?': what a device, a file or a caller says ends on terminals. Returns `text`. */
+char *make_printable(char *text);

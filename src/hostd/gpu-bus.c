@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hostd/error.h"
 #include "hostd/gpu-object.h"
 #include "hostd/job.h"
 #include "hostd/polkit.h"
@@ -101,7 +102,7 @@ static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         void *g;
 
         if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
+                return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
         return job_bus_begin(g, message, error);
 }
 

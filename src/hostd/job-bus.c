@@ -41,7 +41,7 @@ int job_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (flags != 0)
-                return sd_bus_error_setf(error, HOST_ERROR_INVALID_FLAGS,
+                return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
                                          "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
         r = job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->path);
@@ -93,7 +93,7 @@ static int cancel(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         void *j;
 
         if (job_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &j, NULL) <= 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The job is over.");
+                return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The job is over.");
         job_cancel(j);
         return sd_bus_reply_method_return(message, NULL);
 }

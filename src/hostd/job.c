@@ -73,6 +73,8 @@ _printf_(4, 0) static void conclude(Job *j, JobResult result, const char *error,
         j->error = error ? strdup(error) : NULL;
         if (!format || vasprintf(&j->message, format, ap) < 0)
                 j->message = NULL;
+        if (j->message)
+                (void) make_printable(j->message);
         set_timer(j, JOB_GRACE_USEC);
         job_bus_changed(j, "State", NULL);
 }
@@ -175,6 +177,7 @@ static void on_step(Job *j, json_object *o) {
                 return;
         }
         (void) snprintf(j->step, sizeof(j->step), "%s", member(o, "step", ""));
+        (void) make_printable(j->step);
         j->n_total = number(o, "of");
         j->n_done = number(o, "n") > 0 ? number(o, "n") - 1 : 0;
         j->step_open = true;
@@ -252,6 +255,7 @@ static void on_message(void *userdata, json_object *o) {
                 log_info("%s: %s", j->gpu->address, member(o, "note", NULL));
         else if (member(o, "undo", NULL)) {
                 (void) snprintf(j->step, sizeof(j->step), "undo %s", member(o, "undo", NULL));
+                (void) make_printable(j->step);
                 job_bus_changed(j, "Step", NULL);
         }
 }
@@ -397,11 +401,11 @@ static int refuse_busy(const GpuObject *g, sd_bus_error *error) {
         pid_t stuck = worker_stuck(g->manager, g->address);
 
         if (stuck > 0)
-                return sd_bus_error_setf(error, HOST_ERROR_BUSY,
+                return host_error_set(error, HOST_ERROR_BUSY,
                                          "%s: process %i of an earlier job hangs in the kernel. Look into the kernel's "
                                          "log; if the device hangs, power the host off and on.", g->address, (int) stuck);
         if (g->gone)
-                return sd_bus_error_setf(error, HOST_ERROR_NO_SUCH_GPU, "%s was unplugged.", g->address);
+                return host_error_set(error, HOST_ERROR_NO_SUCH_GPU, "%s was unplugged.", g->address);
         return 0;
 }
 
@@ -418,7 +422,7 @@ int job_request(GpuObject *g, WorkerOperation operation, Job **ret, sd_bus_error
                 return 0;
         }
         if (j && (j->operation != WORKER_INSPECT || g->waiting))
-                return sd_bus_error_setf(error, HOST_ERROR_BUSY,
+                return host_error_set(error, HOST_ERROR_BUSY,
                                          "%s: job %" PRIu32 " (%s) is at work on it. Wait for it, or cancel it.",
                                          g->address, j->id, worker_operation_to_string(j->operation));
         r = job_new(g, operation, &j);

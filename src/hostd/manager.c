@@ -16,13 +16,12 @@
 
 static void report_problem(const char *file, unsigned line, const char *message, void *userdata) {
         sd_bus_error *first = userdata;
+        char text[512];
 
-        if (line > 0)
-                log_warning("%s:%u: %s", file, line, message);
-        else
-                log_warning("%s: %s", file, message);
+        (void) snprintf(text, sizeof(text), "%s:%u: %s", file, line, message);
+        log_warning("%s", make_printable(text));
         if (first && !sd_bus_error_is_set(first))
-                (void) sd_bus_error_setf(first, HOST_ERROR_INVALID_CONFIGURATION, "%s:%u: %s. The configuration is as before.",
+                (void) host_error_set(first, HOST_ERROR_INVALID_CONFIGURATION, "%s:%u: %s. The configuration is as before.",
                                          file, line, message);
 }
 
@@ -68,7 +67,7 @@ int manager_find_gpu(Manager *m, const char *text, GpuObject **ret, sd_bus_error
         char address[PCI_ADDRESS_SIZE];
 
         if (pci_address_parse(text, address) < 0)
-                return sd_bus_error_setf(error, HOST_ERROR_INVALID_ADDRESS,
+                return host_error_set(error, HOST_ERROR_INVALID_ADDRESS,
                                          "'%.64s': expected a PCI address such as 0000:01:00.0 or 01:00.0.", text);
         for (int attempt = 0; attempt < 2; attempt++) {
                 for (GpuObject *g = m->gpus; g; g = g->next)

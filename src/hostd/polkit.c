@@ -186,7 +186,7 @@ int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMe
         if (!sender)
                 return -EBADMSG;
         if (too_many(m, sender))
-                return sd_bus_error_setf(error, HOST_ERROR_LIMITS_EXCEEDED,
+                return host_error_set(error, HOST_ERROR_LIMITS_EXCEEDED,
                                          "Too many calls wait for permission. Wait for their answers.");
         q = calloc(1, sizeof(*q));
         if (!q)

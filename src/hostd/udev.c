@@ -33,17 +33,17 @@ int host_udev_probe(Manager *m, const char *address, sd_bus_error *error) {
 
         r = pci_device_open(&pci_host, address, &d, &fault);
         if (r == -ENODEV) {
-                (void) sd_bus_error_setf(error, HOST_ERROR_NO_SUCH_GPU,
+                (void) host_error_set(error, HOST_ERROR_NO_SUCH_GPU,
                                          "%s: no PCI device has this address. 'cocoonctl gpu list' shows the GPUs.", address);
                 return r;
         }
         if (r < 0) {
-                (void) sd_bus_error_setf(error, HOST_ERROR_NOT_SUPPORTED, "%s: %s: expected %s, found %s.", address,
+                (void) host_error_set(error, HOST_ERROR_NOT_SUPPORTED, "%s: %s: expected %s, found %s.", address,
                                          fault.what, fault.expected, fault.found);
                 return r;
         }
         if (!host_udev_is_ours(&d)) {
-                (void) sd_bus_error_setf(error, HOST_ERROR_NOT_SUPPORTED,
+                (void) host_error_set(error, HOST_ERROR_NOT_SUPPORTED,
                                          "%s: expected an NVIDIA GPU with a Confidential Computing mode, found device "
                                          "%04x:%04x of class %06x.", address, d.vendor, d.device, d.class);
                 return -EOPNOTSUPP;

@@ -5,7 +5,7 @@ and the real daemon with a scripted worker. Needs root, because the bus policy k
 import json, os, shutil, signal, subprocess, sys, tempfile, time
 
 if "UMOCKDEV_DIR" not in os.environ and "umockdev" not in os.environ.get("LD_PRELOAD", ""):
-    for program in "umockdev-wrapper", "dbus-daemon", "busctl", "systemd-stdio-bridge":
+    for program in "umockdev-wrapper", "dbus-daemon", "busctl", "systemd-stdio-bridge", "setpriv":
         if not shutil.which(program):
             print("1..0 # SKIP %s is not installed" % program)
             sys.exit(0)
@@ -81,6 +81,7 @@ def until(question, what):
             time.sleep(0.005)
 
 
+WITH_ME = ["setpriv", "--pdeathsig", "KILL"]  # also when the test is killed
 IN_NAMESPACE = ["unshare", "--mount", "--propagation=private", "sh", "-c"]
 
 
@@ -114,7 +115,7 @@ class Host:
             self.add(address)
         with open(os.path.join(self.dir, "bus.conf"), "w") as f:
             f.write(BUS_CONFIG % {"dir": self.dir, "policy": policy})
-        self.bus = subprocess.Popen(["dbus-daemon", "--nofork", "--nopidfile", "--config-file", self.dir + "/bus.conf",
+        self.bus = subprocess.Popen(WITH_ME + ["dbus-daemon", "--nofork", "--nopidfile", "--config-file", self.dir + "/bus.conf",
                                      "--print-address=1"], stdout=subprocess.PIPE,
                                     stderr=open(os.path.join(self.dir, "bus.log"), "w"), text=True)
         self.address = self.bus.stdout.readline().strip()
@@ -189,7 +190,7 @@ class Host:
         until(lambda: not self.has_owner(), "the last daemon has left the bus")
         self.signals = []
         self.log = open(os.path.join(self.dir, "log"), "ab+")
-        self.daemon = subprocess.Popen(self.prefix + [self.program, "--root", self.root, "--worker", self.worker],
+        self.daemon = subprocess.Popen(WITH_ME + self.prefix + [self.program, "--root", self.root, "--worker", self.worker],
                                        env=self.env, stderr=self.log)
         if wait:
             until(self.is_there, "the daemon is on the bus")
@@ -204,7 +205,7 @@ class Host:
 
     def said(self):
         self.log.seek(0)
-        return self.log.read().decode()
+        return self.log.read().decode(errors="replace")
 
     def stop(self, how=signal.SIGTERM):
         self.daemon.send_signal(how)
