@@ -34,7 +34,10 @@ TEST_PACKAGES=(
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio
-        flex bison bc libelf-dev # a kernel with iommufd
+)
+# For a kernel from its source.
+KERNEL_PACKAGES=(
+        make flex bison bc libelf-dev
 )
 
 missing_packages() {

@@ -281,7 +281,7 @@ int archive_next(ArchiveReader *reader, const ArchiveEntry **ret, Fault *ret_fau
 
 int archive_version(int fd, uint64_t size, TarVersion *ret, Fault *ret_fault) {
         _cleanup_(archive_reader_freep) ArchiveReader *r = archive_reader_new(fd, size);
-        const ArchiveEntry *e;
+        const ArchiveEntry *e = NULL;
         int k;
 
         if (!r)
@@ -289,8 +289,8 @@ int archive_version(int fd, uint64_t size, TarVersion *ret, Fault *ret_fault) {
         k = archive_next(r, &e, ret_fault);
         if (k < 0)
                 return k;
-        if (k == 0 || strcmp(e->name, "./") != 0)
-                return bad(r, "the entry ./ first", k == 0 ? "nothing" : e->name, ret_fault);
+        if (!e || strcmp(e->name, "./") != 0)
+                return bad(r, "the entry ./ first", e ? e->name : "nothing", ret_fault);
         *ret = e->version;
         return 0;
 }

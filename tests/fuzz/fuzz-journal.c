@@ -23,7 +23,7 @@ static const uint64_t offsets[] = { 100, 200, 200 };
 
 static char path[] = "/tmp/cocoon-fuzz-journal-XXXXXX";
 
-static void remove_file(void) {
+static void remove_journal(void) {
         (void) unlink(path);
 }
 
@@ -34,7 +34,7 @@ static int open_file(void) {
         if (fd >= 0)
                 return fd;
         fd = mkostemp(path, O_CLOEXEC);
-        if (fd < 0 || atexit(remove_file) != 0)
+        if (fd < 0 || atexit(remove_journal) != 0)
                 exit(1);
         return fd;
 }
