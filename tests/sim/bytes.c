@@ -13,14 +13,16 @@ void sim_bytes_done(SimBytes *b) {
 }
 
 static uint8_t *grow(SimBytes *b, size_t size) {
-        uint8_t *data = realloc(b->data, b->size + size + 1);
         uint8_t *end;
 
-        MUST(data);
-        b->data = data;
-        end = data + b->size;
+        if (b->room <= b->size + size) {
+                b->room = 2 * (b->size + size) + 1;
+                b->data = realloc(b->data, b->room);
+                MUST(b->data);
+        }
+        end = b->data + b->size;
         b->size += size;
-        data[b->size] = 0;
+        b->data[b->size] = 0;
         return end;
 }
 

@@ -10,7 +10,7 @@
 
 typedef struct SimBytes {
         uint8_t *data; /* followed by a NUL that is not counted */
-        size_t size;
+        size_t size, room;
 } SimBytes;
 
 void sim_bytes_done(SimBytes *b);
