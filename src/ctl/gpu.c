@@ -119,7 +119,7 @@ static void print_field(const char *title, const char *value) {
 }
 
 static void print_status(json_object *g) {
-        const char *state = client_text(g, "State");
+        const char *state = client_text(g, "State"), *job;
 
         (void) printf("%s%s%s %s (%s)\n", terminal_color(stdout, COLOR_BOLD), client_text(g, "Address"),
                       terminal_color(stdout, COLOR_PLAIN), client_text(g, "Name"), client_text(g, "Chip"));
@@ -132,8 +132,9 @@ static void print_status(json_object *g) {
         print_field("Driver", *client_text(g, "Driver") ? client_text(g, "Driver") : "none");
         print_field("IOMMU group", *number_text(g, "IOMMUGroup") ? number_text(g, "IOMMUGroup") : "none");
         print_field("NUMA node", number_text(g, "NUMANode"));
-        if (strcmp(client_text(g, "Job"), "/") != 0)
-                print_field("Job", strrchr(client_text(g, "Job"), '/') + 1);
+        job = strrchr(client_text(g, "Job"), '/');
+        if (job && job[1])
+                print_field("Job", job + 1);
 }
 
 int verb_gpu_status(const CtlOptions *o, char *const *args) {

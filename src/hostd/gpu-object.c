@@ -135,7 +135,10 @@ static void resume(GpuObject *g) {
         g->record = TAKE_PTR(record.record);
         if (r >= 0 && record.state == GPU_FAILED)
                 gpu_object_set_state(g, GPU_FAILED, record.error, record.message);
-        if (r >= 0 && (record.state == GPU_PREPARING || record.state == GPU_RESTORING)) {
+        if (r >= 0 && record.state == GPU_PREPARING && !record.this_boot)
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
+                                     "the host ended in the middle of its preparation. Prepare or restore the GPU again.");
+        else if (r >= 0 && (record.state == GPU_PREPARING || record.state == GPU_RESTORING)) {
                 operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
                 gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
         }

@@ -31,11 +31,11 @@ static bool undo_mode(GpuWorker *w, CcMode before) {
         return !w->orphaned && worker_set_mode(w, before) >= 0;
 }
 
-/* A driver that did not let go in time may do so later: nothing more is asked of the kernel. */
+/* A driver that did not let go in time, or VFIO that did not open, may do so later: nothing more is asked of the kernel. */
 static bool undo_driver(GpuWorker *w, int error) {
         bool good = true;
 
-        if (w->orphaned || (error == -ETIMEDOUT && w->step <= WORKER_STEP_BIND))
+        if (w->orphaned || (error == -ETIMEDOUT && w->step <= WORKER_STEP_OPEN))
                 return false;
         (void) worker_announce(w, WORKER_STEP_BIND);
         for (size_t i = w->n_members; i-- > 0;)
@@ -58,7 +58,7 @@ static void undo(GpuWorker *w, int error) {
         good = undo_mode(w, before);
         worker_close(w);
         if (good && w->moved)
-                good = (!w->opened || before == CC_MODE_OFF) && undo_driver(w, error);
+                good = (w->opened ? before == CC_MODE_OFF : !w->resumed) && undo_driver(w, error);
         w->rolled_back = good;
         w->step = step;
         w->fault = fault;
@@ -195,6 +195,7 @@ static int run(GpuWorker *w) {
                 w->rolled_back = true;
                 return r;
         }
+        w->resumed = w->record.known;
         r = operations[w->operation](w);
         if (r < 0 && w->operation == WORKER_PREPARE)
                 undo(w, r);

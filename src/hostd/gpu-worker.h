@@ -45,6 +45,7 @@ typedef struct GpuWorker {
         char root[256];
         CcMode mode;
         WorkerRecord record;
+        bool resumed;   /* the record is of an earlier run: what that left is not known */
 
         WorkerMember members[1 + WORKER_COMPANIONS_MAX];
         size_t n_members;

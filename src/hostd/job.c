@@ -211,6 +211,10 @@ static void on_done(Job *j, json_object *o) {
                              "%s: expected driver %s, found %s. Restore it again.", g->address,
                              *member(o, "driver", "") ? member(o, "driver", "") : "none",
                              *g->driver ? g->driver : "none");
+        else if (j->operation == WORKER_RESTORE && j->had_record && strcmp(cc, "off") != 0)
+                job_conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
+                             "%s: expected CC mode off before it is the host's again, found %s. "
+                             "Prepare the GPU, then restore it.", g->address, g->cc_mode);
         else
                 job_conclude(j, JOB_DONE, NULL, NULL);
 }
@@ -218,10 +222,13 @@ static void on_done(Job *j, json_object *o) {
 static void on_failed(Job *j, json_object *o) {
         const char *errno_name = member(o, "errno", NULL);
         const char *error = host_error_from_errno_name(errno_name);
-        const char *advice = member(o, "advice", "");
+        const char *advice = member(o, "advice", ""), *cc = member(o, "cc", "unknown");
         JobResult result = JOB_FAILED;
 
         j->rolled_back = flag(o, "rolled-back");
+        /* What was not looked at and not changed is as it was. */
+        if (!j->rolled_back || strcmp(cc, "unknown") != 0)
+                gpu_object_set_modes(j->gpu, cc, member(o, "ppcie", "unknown"));
         if (j->cancel && j->rolled_back && errno_name && strcmp(errno_name, "ECANCELED") == 0)
                 result = JOB_CANCELED;
         if (j->store_errno > 0) {
@@ -266,6 +273,8 @@ static void on_ended(void *userdata, const siginfo_t *how) {
         if (j->state == JOB_RUNNING) {
                 bool exited = how->si_code == CLD_EXITED;
 
+                if (j->operation != WORKER_INSPECT)
+                        gpu_object_set_modes(j->gpu, "unknown", "unknown");
                 job_conclude(j, JOB_FAILED, HOST_ERROR_WORKER_FAILED,
                              "%s: expected a result of the worker, found that it %s %i in step %s. "
                              "Prepare the GPU again, or restore it.", j->gpu->address,
@@ -281,6 +290,7 @@ static const WorkerOps worker_ops = { .message = on_message, .ended = on_ended }
 static void settle(Job *j) {
         GpuObject *g = j->gpu;
         GpuState state = outcomes[j->operation].after;
+        bool adopted = g->adopt;
 
         if (j->rolled_back && !j->had_record) {
                 (void) json_object_put(g->record);
@@ -290,14 +300,14 @@ static void settle(Job *j) {
                 log_warning("%s: its mode is not known: %s", g->address, j->message ?: "");
         if (j->operation == WORKER_INSPECT && !g->adopt)
                 return;
-        if (g->adopt)
+        if (adopted)
                 state = GPU_READY;
         g->adopt = false;
         if (j->result == JOB_DONE && j->operation == WORKER_RESTORE) {
                 (void) json_object_put(g->record);
                 g->record = NULL;
         }
-        if (j->result == JOB_CANCELED)
+        if (j->result == JOB_CANCELED && !adopted)
                 state = j->before;
         else if (j->result != JOB_DONE)
                 state = GPU_FAILED;
@@ -320,7 +330,7 @@ static void unlist(Job *j) {
 /* Frees the job, and perhaps its GPU; starts what waited for it. */
 static void job_finish(Job *j) {
         GpuObject *g = j->gpu;
-        Job *next = TAKE_PTR(g->waiting);
+        Job *next;
 
         log_debug("%s: job %" PRIu32 " (%s) is %s", g->address, j->id, worker_operation_to_string(j->operation),
                   job_result_to_string(j->result));
@@ -333,9 +343,12 @@ static void job_finish(Job *j) {
         gpu_bus_changed(g, "Job", NULL);
         unlist(j);
         (void) job_free(j);
-        if (g->gone)
-                gpu_object_remove(g);
-        else if (next) {
+        if (g->gone) {
+                gpu_object_remove(g); /* and what waits for it */
+                return;
+        }
+        next = TAKE_PTR(g->waiting);
+        if (next) {
                 g->job = next;
                 job_start(next);
         }

@@ -10,8 +10,6 @@
 
 #include "vfio/binding.h"
 
-#define COMMAND        0x04U
-#define COMMAND_MEMORY 0x0002U
 #define BAR0_LIMIT     (64U << 20)
 
 typedef struct SysfsAccess {
@@ -21,7 +19,6 @@ typedef struct SysfsAccess {
         volatile uint32_t *bar0;
         size_t size;
         char power[PCI_TEXT_SIZE]; /* power/control from before; "" when it was not changed */
-        bool decoding;             /* memory decoding was turned on */
 } SysfsAccess;
 
 static SysfsAccess *sysfs(Access *a) {
@@ -53,20 +50,15 @@ static int sysfs_config_read32(Access *a, uint32_t offset, uint32_t *ret) {
 }
 
 static int sysfs_config_write16(Access *a, uint32_t offset, uint16_t value) {
-        SysfsAccess *s = sysfs(a);
-
-        if (pwrite(s->config, &value, sizeof(value), offset) != (ssize_t) sizeof(value))
+        if (pwrite(sysfs(a)->config, &value, sizeof(value), offset) != (ssize_t) sizeof(value))
                 return -errno;
-        s->decoding = s->decoding || offset == COMMAND;
         return 0;
 }
 
+/* Memory decoding, where it had to be turned on, stays: a driver may have come meanwhile and need it. */
 static void sysfs_free(Access *a) {
         SysfsAccess *s = sysfs(a);
-        uint32_t command;
 
-        if (s->decoding && sysfs_config_read32(a, COMMAND, &command) >= 0 && command != UINT32_MAX)
-                (void) sysfs_config_write16(a, COMMAND, (uint16_t) (command & ~COMMAND_MEMORY));
         if (s->bar0)
                 (void) munmap((void *) (uintptr_t) s->bar0, s->size);
         closep(&s->config);
