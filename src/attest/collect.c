@@ -2,6 +2,7 @@
 
 #include "attest/collect.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "attest/nscq.h"
@@ -58,7 +59,7 @@ static const DeviceFacts *find_label(const DeviceFacts *devices, size_t n, const
 static int ask_switch(int pipe, const Task *t, Fault *f) {
         uint8_t report[NSCQ_REPORT_MAX], chain[NSCQ_CHAIN_MAX];
         DeviceFacts all[SURVEY_DEVICES_MAX], facts;
-        const DeviceFacts *found = NULL;
+        const DeviceFacts *found;
         size_t report_size, chain_size, n;
         char name[16];
         Nscq nscq;
@@ -67,12 +68,11 @@ static int ask_switch(int pipe, const Task *t, Fault *f) {
         r = nscq_open(&nscq, pipe, f);
         if (r >= 0)
                 r = nscq_facts(&nscq, all, ELEMENTSOF(all), &n, f);
-        if (r >= 0)
-                found = find_label(all, n, t->device->uuid);
-        if (r >= 0 && !found)
-                r = fault_set(f, ESTALE, device_facts_name(t->device, name), t->device->uuid, "no such switch any more");
         if (r < 0)
                 return r;
+        found = find_label(all, n, t->device->uuid);
+        if (!found)
+                return fault_set(f, ESTALE, device_facts_name(t->device, name), t->device->uuid, "no such switch any more");
         library_set_subject(&nscq.library, "switch", t->device->index);
         r = nscq_chain(&nscq, found->uuid, chain, &chain_size, f);
         if (r >= 0)
@@ -155,6 +155,7 @@ static int take_answer(const Probe *p, const Task *t, Evidence *e, Fault *f) {
         r = collect_read(cursor_of(p->answer, p->size), e, f);
         if (r < 0)
                 return r;
+        assert(e->told);
         if (e->told->index != t->device->index)
                 return fault_set(f, ESTALE, p->name, t->device->uuid, "another device now, %s", e->told->uuid);
         r = device_facts_compare(t->device, e->told, f);

@@ -184,7 +184,7 @@ static int ask_switch(Nscq *n, const List *list, size_t i, const char *driver_ve
                 r = ask(n, facts.uuid, "/config/pcie_mode", (NscqCallback) on_number, &tnvl, f);
         if (r < 0)
                 return r;
-        facts.tnvl = tnvl.number;
+        facts.tnvl = (int) tnvl.number;
         *ret = facts;
         return 0;
 }

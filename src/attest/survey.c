@@ -79,7 +79,7 @@ int device_facts_read(Cursor body, DeviceFacts *ret) {
                 return -EBADMSG;
         d.arch_code = arch_code;
         d.index = index;
-        d.tnvl = (int8_t) tnvl;
+        d.tnvl = (int) (int8_t) tnvl;
         memcpy(d.pdi, pdi, PDI_SIZE);
         *ret = d;
         return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <assert.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -206,6 +207,7 @@ static int print_result(const CollectOptions *o, const Survey *s, const Evidence
         _cleanup_json_ json_object *root = NULL;
         char nonce[2 * NONCE_SIZE + 1];
 
+        assert(set);
         if (o->json) {
                 if (result_json(o, s, set, &root) < 0)
                         return log_oom();

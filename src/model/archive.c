@@ -282,6 +282,7 @@ int archive_next(ArchiveReader *reader, const ArchiveEntry **ret, Fault *ret_fau
 int archive_version(int fd, uint64_t size, TarVersion *ret, Fault *ret_fault) {
         _cleanup_(archive_reader_freep) ArchiveReader *r = archive_reader_new(fd, size);
         const ArchiveEntry *e = NULL;
+        const char *name;
         int k;
 
         if (!r)
@@ -289,8 +290,9 @@ int archive_version(int fd, uint64_t size, TarVersion *ret, Fault *ret_fault) {
         k = archive_next(r, &e, ret_fault);
         if (k < 0)
                 return k;
-        if (!e || strcmp(e->name, "./") != 0)
-                return bad(r, "the entry ./ first", e ? e->name : "nothing", ret_fault);
+        name = e ? e->name : NULL;
+        if (!name || strcmp(name, "./") != 0)
+                return bad(r, "the entry ./ first", name ?: "nothing", ret_fault);
         *ret = e->version;
         return 0;
 }
