@@ -14,7 +14,7 @@ static void read_opaque(Cursor bytes, Architecture arch) {
 
         if (opaque_parse(bytes, arch_info(arch)->is_switch, &opaque, &fault) < 0)
                 return;
-        rim_product(&opaque, arch, text);
+        (void) rim_product(&opaque, arch, text, &fault);
         if (rim_id_driver(&opaque, arch, &id, &fault) >= 0)
                 free(id);
         if (rim_id_vbios(&opaque, arch, &id, &fault) >= 0)
