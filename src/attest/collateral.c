@@ -17,11 +17,6 @@
 /* Signer, two CAs, root: every RIM that NVIDIA ever published. */
 #define RIM_CHAIN_LENGTH 4U
 
-static void closedir_one(DIR *d) {
-        (void) closedir(d);
-}
-DEFINE_CLEANUP_FUNC(DIR *, closedir_one)
-
 static int read_anchor(const char *dir, const char *name, X509 **ret, Fault *f) {
         _cleanup_(certchain_done) CertChain chain = {};
         _cleanup_free_ char *path = NULL;
@@ -60,7 +55,7 @@ static int open_verifier(const char *dir, const char *name, X509 *(*pinned)(void
 }
 
 static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
-        _cleanup_(closedir_onep) DIR *dir = opendir(path);
+        _cleanup_closedir_ DIR *dir = opendir(path);
         const struct dirent *entry;
         unsigned n = 0;
 
@@ -93,7 +88,7 @@ static int read_answers(const char *path, OcspAnswers *answers, Fault *f) {
 /* A directory that is not there would look like RIMs that are missing. */
 static int check_rim_dirs(const char *const *dirs, Fault *f) {
         for (; dirs && *dirs; dirs++) {
-                _cleanup_(closedir_onep) DIR *dir = opendir(*dirs);
+                _cleanup_closedir_ DIR *dir = opendir(*dirs);
                 int error = errno;
 
                 if (!dir)

@@ -12,8 +12,6 @@
 #define ATTRIBUTE_MAX 4096U
 #define VENDOR_NVIDIA 0x10deUL
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 static int cannot_read(Fault *f, int error, const char *path) {
         return fault_set(f, error, "PCI bus", "devices that can be looked at", "%s: %s", path, strerror(abs(error)));
 }
@@ -59,7 +57,7 @@ static int count_device(int bus_fd, const char *device, PciCensus *census, Fault
 }
 
 int pci_count_nvidia(const char *root, PciCensus *ret, Fault *ret_fault) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
         const struct dirent *entry;
         PciCensus census = {};

@@ -12,8 +12,6 @@
 
 #define RUN_DIR "/run/cocoon"
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 static const char *const names[_PUBLISHED_MAX] = {
         [PUBLISHED_CLAIMS]   = "gpu-attestation.json",
         [PUBLISHED_EAT]      = "gpu-attestation.eat",
@@ -59,7 +57,7 @@ static bool is_published(const char *name) {
 }
 
 int publish_withdraw(const char *root, Fault *ret_fault) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         _cleanup_free_ char *path = NULL;
         const struct dirent *entry;
         int r = 0;

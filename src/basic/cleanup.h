@@ -4,6 +4,7 @@
 /* Ownership helpers: a local that owns something says so with _cleanup_(), and hands it over with TAKE_PTR() or
  * TAKE_FD(). Free functions take NULL and return NULL, so that `p = foo_free(p)` leaves nothing dangling. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +58,14 @@ static inline void closep(int *fd) {
                 (void) close(*fd);
 }
 
+static inline void closedirp(DIR **dir) {
+        if (*dir)
+                (void) closedir(*dir);
+}
+
 DEFINE_CLEANUP_FUNC(FILE *, fclose)
 
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
+#define _cleanup_closedir_ _cleanup_(closedirp)

@@ -260,11 +260,9 @@ static bool is_hidden(char *const *paths, const char *name) {
         return false;
 }
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 /* A directory that cannot be listed may have a setting in it that refuses more. */
 static int list_drop_ins(Loader *l, const char *directory, char ***paths) {
-        _cleanup_(closedirp) DIR *d = opendir(directory);
+        _cleanup_closedir_ DIR *d = opendir(directory);
         struct dirent *e;
 
         if (!d && (errno == ENOENT || errno == ENOTDIR))

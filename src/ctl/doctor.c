@@ -44,8 +44,6 @@ static const char *const level_names[_LEVEL_MAX] = {
         [LEVEL_FAIL] = "FAIL",
 };
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 /* `advice` may be NULL. */
 _printf_(5, 6) static void find(Doctor *d, Level level, const char *subject, const char *advice, const char *format, ...) {
         json_object *o = json_object_new_object();
@@ -71,7 +69,7 @@ static bool exists(const Doctor *d, const char *path) {
 }
 
 static bool has_entries(const Doctor *d, const char *path) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         const struct dirent *e;
         char full[4096];
 

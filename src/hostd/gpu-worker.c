@@ -64,14 +64,20 @@ static void undo(GpuWorker *w, int error) {
         w->fault = fault;
 }
 
-static int prepare(GpuWorker *w) {
+/* Which device it is, and which go along. */
+static int survey(GpuWorker *w) {
         int r;
 
         r = worker_identify(w);
         if (r >= 0)
                 r = worker_announce(w, WORKER_STEP_SURVEY);
-        if (r >= 0)
-                r = worker_find_members(w);
+        return r >= 0 ? worker_find_members(w) : r;
+}
+
+static int prepare(GpuWorker *w) {
+        int r;
+
+        r = survey(w);
         if (r >= 0)
                 r = worker_check_free(w);
         if (r >= 0)
@@ -126,11 +132,7 @@ static int restore(GpuWorker *w) {
         Binding now;
         int r;
 
-        r = worker_identify(w);
-        if (r >= 0)
-                r = worker_announce(w, WORKER_STEP_SURVEY);
-        if (r >= 0)
-                r = worker_find_members(w);
+        r = survey(w);
         if (r >= 0)
                 r = binding_read(&w->members[0].device, &now, &w->fault);
         if (r < 0)

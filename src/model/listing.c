@@ -108,7 +108,6 @@ static void names_free(char **names) {
         free(names);
 }
 DEFINE_CLEANUP_FUNC(char **, names_free)
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
 
 static int read_names(DIR *dir, char ***ret) {
         _cleanup_(names_freep) char **names = calloc(1, sizeof(*names));
@@ -243,7 +242,7 @@ static int scan_directory(Scan *s, const char *path) {
 
         {
                 /* Closed before going deeper, or depth would be bounded by the descriptors that are left. */
-                _cleanup_(closedirp) DIR *dir = NULL;
+                _cleanup_closedir_ DIR *dir = NULL;
                 int fd = open_beneath(s->dir_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY);
 
                 if (fd < 0)

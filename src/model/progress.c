@@ -5,23 +5,14 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "basic/cleanup.h"
-
-#define USEC_PER_SEC UINT64_C(1000000)
-
-static uint64_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
+#include "basic/clock.h"
 
 void progress_start(Progress *p, const char *step, bool json, uint64_t first, uint64_t total) {
         *p = (Progress){ .step = step, .json = json, .terminal = !json && isatty(STDERR_FILENO), .total = total,
-                         .first = first, .started = now_usec() };
+                         .first = first, .started = monotonic_usec() };
 }
 
 /* "12.3 GiB" */
@@ -67,7 +58,7 @@ static void draw(const Progress *p, uint64_t done, uint64_t rate, uint64_t left)
 }
 
 void progress_show(Progress *p, uint64_t done) {
-        uint64_t now = now_usec(), elapsed = now - p->started, rate, left;
+        uint64_t now = monotonic_usec(), elapsed = now - p->started, rate, left;
 
         if (now - p->shown < (p->terminal ? USEC_PER_SEC / 10 : USEC_PER_SEC))
                 return;

@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "basic/clock.h"
 #include "basic/io.h"
 #include "model/fields.h"
 #include "model/http.h"
@@ -65,10 +65,7 @@ struct Transfers {
 };
 
 static uint64_t now_msec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+        return monotonic_usec() / USEC_PER_MSEC;
 }
 
 static Target *find_target(Transfers *ts, size_t file) {

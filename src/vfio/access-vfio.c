@@ -30,8 +30,6 @@ struct vfio_device_bind_iommufd {
 #define VFIO_DEVICE_BIND_IOMMUFD _IO(VFIO_TYPE, VFIO_BASE + 18)
 #endif
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 typedef struct VfioRegion {
         uint64_t offset, size;
 } VfioRegion;
@@ -149,7 +147,7 @@ static int open_node(const PciDevice *d, const char *name, Fault *f) {
 
 /* "vfio3", the device's own node, when the kernel has those; else "". */
 static void find_cdev(const PciDevice *d, char ret[static PCI_TEXT_SIZE]) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         char path[PATH_MAX];
         struct dirent *entry;
 

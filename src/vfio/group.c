@@ -8,8 +8,6 @@
 
 #define CLASS_DISPLAY 0x03U
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 static int find_group(const PciDevice *d, PciGroup *g, Fault *f) {
         char path[PATH_MAX], name[PCI_TEXT_SIZE];
         int r;
@@ -40,7 +38,7 @@ static int add_sibling(const PciDevice *d, const char *address, PciGroup *g, Fau
 }
 
 int pci_group_read(const PciDevice *d, PciGroup *ret, Fault *ret_fault) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         char path[PATH_MAX], address[PCI_ADDRESS_SIZE];
         struct dirent *entry;
         int r;

@@ -16,8 +16,6 @@
 #define INFORMATION_SIZE 4096U
 #define TEXT_SIZE        192U
 
-DEFINE_CLEANUP_FUNC(DIR *, closedir)
-
 typedef struct Nodes {
         dev_t list[NODES_MAX];
         size_t n;
@@ -52,7 +50,7 @@ static void add_node_file(const PciDevice *d, const char *path, Nodes *nodes) {
 
 /* Every "dev" below a directory of sysfs, but not in those of other PCI devices. */
 static void add_nodes_below(const PciDevice *d, const char *path, int depth, Nodes *nodes) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         char full[PATH_MAX], address[PCI_ADDRESS_SIZE];
         struct dirent *entry;
 
@@ -122,7 +120,7 @@ static bool is_node(const Nodes *nodes, int dir_fd, const char *name) {
 
 /* Descriptors; a process that ends meanwhile has none. */
 static bool has_open(Scan *s, int process) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
         int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -179,7 +177,7 @@ static void look_at(Scan *s, int proc, const char *pid) {
 }
 
 int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
-        _cleanup_(closedirp) DIR *dir = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
         Nodes nodes = {};
         Scan s = { .nodes = &nodes, .users = ret };
         struct dirent *entry;

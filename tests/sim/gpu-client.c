@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "basic/clock.h"
 #include "sim/gpu-access.h"
 #include "sim/must.h"
 
@@ -93,10 +94,7 @@ static int config_write16(void *userdata, uint32_t offset, uint16_t value) {
 }
 
 static uint64_t now_usec(void *userdata) {
-        struct timespec now;
-
-        MUST(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        return monotonic_usec();
 }
 
 static int wait_usec(void *userdata, uint64_t usec) {

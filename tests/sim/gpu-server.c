@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "basic/clock.h"
 #include "sim/must.h"
 #include "sim/vfio-user.h"
 
@@ -45,10 +45,7 @@ int sim_listen(const char *path) {
 }
 
 void sim_server_tick(SimGpu *gpu) {
-        struct timespec now;
-
-        MUST(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-        sim_gpu_set_time(gpu, (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000);
+        sim_gpu_set_time(gpu, monotonic_usec());
 }
 
 static uint64_t region_size(const SimGpu *g, uint32_t region) {

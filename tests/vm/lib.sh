@@ -174,6 +174,27 @@ vm_boot() {
                 -device virtserialport,chardev=test,name=test "$@" </dev/null >"$output/qemu" 2>&1
 }
 
+# vm_result LINE: of TAP, as a guest wrote it: numbered, and with the kernel that the guest ran. The tests have $number,
+# $failed and $kernel. "done" is the guest's last word.
+vm_result() {
+        case $1 in
+                'ok '*)     number=$((number + 1)); echo "ok $number - $kernel: ${1#ok }" ;;
+                'not ok '*) number=$((number + 1)) failed=1; echo "not ok $number - $kernel: ${1#not ok }" ;;
+                done)       finished=1 ;;
+                *)          echo "$1" ;;
+        esac
+}
+
+# vm_results OUTPUT: all that the guest wrote there. $finished says whether it came to its end.
+vm_results() {
+        local line
+
+        finished=
+        while IFS= read -r line; do
+                vm_result "$line"
+        done < <(tr -d '\r' <"$1/test")
+}
+
 # vm_disk FILE SERIAL: arguments that attach it, read-only.
 vm_disk() {
         printf '%s\n' -drive "file=$1,if=none,id=disk-$2,format=raw,readonly=on" \
