@@ -31,7 +31,7 @@ int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *use
         Manager *m = userdata;
 
         for (GpuObject *g = m->gpus; g; g = g->next)
-                if (strcmp(g->path, path) == 0 || is_short_path(path, g->address)) {
+                if (!g->forgotten && (strcmp(g->path, path) == 0 || is_short_path(path, g->address))) {
                         *ret = g;
                         return 1;
                 }
@@ -43,7 +43,7 @@ int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, s
         _cleanup_(strv_freep) char **paths = NULL;
 
         for (const GpuObject *g = m->gpus; g; g = g->next)
-                if (strv_append(&paths, strdup(g->path)) < 0)
+                if (!g->forgotten && strv_append(&paths, strdup(g->path)) < 0)
                         return -ENOMEM;
         *ret = TAKE_PTR(paths);
         return 0;

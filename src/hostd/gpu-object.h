@@ -43,6 +43,7 @@ struct GpuObject {
         GpuSave *save;
         bool adopt; /* ready according to the record of another daemon; to be seen */
         bool gone;  /* udev says so, a job does not yet */
+        bool forgotten; /* nor is it on the bus any more, only its record is still to go */
         bool again; /* and another one is at its place */
 };
 
