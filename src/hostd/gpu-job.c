@@ -16,12 +16,16 @@
 #define JOB_GRACE_USEC (10 * USEC_PER_SEC)
 #define JOB_DEATH_USEC (2 * USEC_PER_SEC)
 
-/* What an operation makes of a GPU. An inspection leaves the state as it is. */
+/* What an operation makes of a GPU. One that looks leaves nothing behind that a later daemon would have to know of, and
+ * what is asked for meanwhile waits. An inspection leaves the state as it is. */
 static const struct {
         GpuState during, after;
-} outcomes[_WORKER_OPERATION_MAX] = {
-        [WORKER_PREPARE] = { GPU_PREPARING, GPU_READY     },
-        [WORKER_RESTORE] = { GPU_RESTORING, GPU_UNMANAGED },
+        bool looks;
+} operations[_WORKER_OPERATION_MAX] = {
+        [WORKER_INSPECT] = { .looks = true                              },
+        [WORKER_PREPARE] = { GPU_PREPARING, GPU_READY,     false        },
+        [WORKER_RESTORE] = { GPU_RESTORING, GPU_UNMANAGED, false        },
+        [WORKER_CHECK]   = { GPU_PREPARING, GPU_READY,     .looks = true },
 };
 
 /* Of which it is the first member. */
@@ -151,7 +155,7 @@ static void on_step(GpuJob *j, json_object *o) {
         }
         job_set_step(&j->base, member(o, "step", ""), number(o, "n") > 0 ? number(o, "n") - 1 : 0, number(o, "of"));
         j->step_open = true;
-        if (j->operation == WORKER_INSPECT) {
+        if (operations[j->operation].looks) {
                 answer_step(j, !j->cancel);
                 return;
         }
@@ -171,7 +175,7 @@ static void on_done(GpuJob *j, json_object *o) {
         gpu_object_set_modes(g, cc, member(o, "ppcie", "unknown"));
         (void) host_udev_probe(j->base.manager, g->address, NULL);
         ready = strcmp(cc, "on") == 0 && strcmp(g->driver, "vfio-pci") == 0;
-        if ((j->operation == WORKER_PREPARE || g->adopt) && !ready)
+        if (operations[j->operation].after == GPU_READY && !ready)
                 conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
                          "%s: expected CC mode on and driver vfio-pci, found CC mode %s and driver %s. "
                          "Prepare it again, or restore it.", g->address, g->cc_mode, *g->driver ? g->driver : "none");
@@ -262,8 +266,7 @@ static const WorkerOps worker_ops = { .message = on_message, .ended = on_ended }
 /* What the job's end means for the GPU. */
 static void settle(GpuJob *j) {
         GpuObject *g = j->gpu;
-        GpuState state = outcomes[j->operation].after;
-        bool adopted = g->adopt;
+        GpuState state = operations[j->operation].after;
 
         if (j->rolled_back && !j->had_record) {
                 (void) json_object_put(g->record);
@@ -271,16 +274,13 @@ static void settle(GpuJob *j) {
         }
         if (j->operation == WORKER_INSPECT && j->base.result != JOB_DONE)
                 log_warning("%s: its mode is not known: %s", g->address, j->base.message ?: "");
-        if (j->operation == WORKER_INSPECT && !g->adopt)
+        if (j->operation == WORKER_INSPECT)
                 return;
-        if (adopted)
-                state = GPU_READY;
-        g->adopt = false;
         if (j->base.result == JOB_DONE && j->operation == WORKER_RESTORE) {
                 (void) json_object_put(g->record);
                 g->record = NULL;
         }
-        if (j->base.result == JOB_CANCELED && !adopted)
+        if (j->base.result == JOB_CANCELED && !operations[j->operation].looks)
                 state = j->before;
         else if (j->base.result != JOB_DONE)
                 state = GPU_FAILED;
@@ -332,10 +332,8 @@ static void start(GpuJob *j) {
                 return;
         }
         set_timer(j, j->base.manager->config.job_timeout_usec);
-        if (j->operation != WORKER_INSPECT) {
-                g->adopt = false;
-                gpu_object_set_state(g, outcomes[j->operation].during, NULL, NULL);
-        }
+        if (j->operation != WORKER_INSPECT)
+                gpu_object_set_state(g, operations[j->operation].during, NULL, NULL);
 }
 
 static int new_job(GpuObject *g, WorkerOperation operation, GpuJob **ret) {
@@ -381,7 +379,7 @@ int gpu_job_request(GpuObject *g, WorkerOperation operation, GpuJob **ret, sd_bu
                         *ret = j;
                 return 0;
         }
-        if (j && (j->operation != WORKER_INSPECT || g->waiting))
+        if (j && (!operations[j->operation].looks || g->waiting))
                 return host_error_set(error, HOST_ERROR_BUSY,
                                          "%s: job %" PRIu32 " (%s) is at work on it. Wait for it, or cancel it.",
                                          g->address, j->base.id, worker_operation_to_string(j->operation));

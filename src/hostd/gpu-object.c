@@ -142,7 +142,8 @@ static void resume(GpuObject *g) {
                 operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
                 gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
         }
-        g->adopt = r >= 0 && record.state == GPU_READY && record.this_boot;
+        if (r >= 0 && record.state == GPU_READY && record.this_boot)
+                operation = WORKER_CHECK;
         r = gpu_job_request(g, operation, NULL, NULL);
         if (r < 0)
                 (void) log_error_errno(r, "%s: cannot look at it: %m", g->address);

@@ -41,7 +41,6 @@ struct GpuObject {
 
         GpuJob *job, *waiting; /* what is done to it now and what is done next */
         GpuSave *save;
-        bool adopt; /* ready according to the record of another daemon; to be seen */
         bool gone;  /* udev says so, a job does not yet */
         bool again; /* and another one is at its place */
 };

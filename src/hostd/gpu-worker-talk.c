@@ -16,8 +16,9 @@ static const bool steps_of[_WORKER_OPERATION_MAX][_WORKER_STEP_MAX] = {
         [WORKER_PREPARE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_VERIFY] = true },
         [WORKER_RESTORE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_REBIND] = true },
         [WORKER_CHECK] = {
-                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_OPEN] = true, [WORKER_STEP_BOOT] = true,
-                [WORKER_STEP_QUERY] = true, [WORKER_STEP_RESET] = true, [WORKER_STEP_VERIFY] = true,
+                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_SURVEY] = true, [WORKER_STEP_OPEN] = true,
+                [WORKER_STEP_BOOT] = true, [WORKER_STEP_QUERY] = true, [WORKER_STEP_RESET] = true,
+                [WORKER_STEP_VERIFY] = true,
         },
 };
 

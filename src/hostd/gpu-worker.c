@@ -152,11 +152,24 @@ static int restore(GpuWorker *w) {
         return give_back(w, recorded);
 }
 
+/* One that was ready: still with VFIO, and nobody has it. */
+static int survey_ready(GpuWorker *w) {
+        Binding now;
+        int r;
+
+        r = survey(w);
+        if (r >= 0)
+                r = binding_read(&w->members[0].device, &now, &w->fault);
+        if (r >= 0 && !binding_is_vfio(now.driver))
+                r = fault_set(&w->fault, EIO, w->address, "driver " VFIO_PCI, "%s", *now.driver ? now.driver : "none");
+        return r < 0 ? r : worker_check_users(w, true);
+}
+
 static int check(GpuWorker *w) {
         CcStatus status;
         int r;
 
-        r = worker_identify(w);
+        r = survey_ready(w);
         if (r >= 0)
                 r = worker_open(w);
         if (r >= 0)

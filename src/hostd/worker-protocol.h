@@ -48,7 +48,7 @@ typedef enum WorkerOperation {
         WORKER_INSPECT, /* modes and driver; changes nothing */
         WORKER_PREPARE, /* to vfio-pci, CC on */
         WORKER_RESTORE, /* CC off, to the driver from before */
-        WORKER_CHECK,   /* after a lease: reset, and the mode is still so */
+        WORKER_CHECK,   /* one that was ready: nobody has it, and its mode is still so after a reset */
         _WORKER_OPERATION_MAX,
         _WORKER_OPERATION_INVALID = -1,
 } WorkerOperation;

@@ -324,7 +324,7 @@ static void test_there_and_back(void) {
 
         CHECK_EQ(scene_run(s, WORKER_CHECK), 0);
         check_result(s, "on", "off", VFIO_PCI, false);
-        CHECK_STR(s->steps, "identify open boot query reset verify");
+        CHECK_STR(s->steps, "identify survey open boot query reset verify");
 
         CHECK_EQ(scene_run(s, WORKER_RESTORE), 0);
         check_result(s, "off", "off", "nvidia", true);
@@ -492,6 +492,21 @@ static void test_leased(void) {
         check_result(s, "unknown", "unknown", VFIO_PCI, false);
         CHECK(strstr(s->notes, "a guest does"));
         CHECK_EQ(device.sim->n_steps, 0);
+        /* Nor does a check, which says who it is. */
+        CHECK_EQ(scene_run(s, WORKER_CHECK), -EBUSY);
+        check_failure(s, "survey", "EBUSY", true);
+        CHECK(strstr(member(s->result, "found"), "qemu (99)"));
+        CHECK_EQ(device.sim->n_steps, 0);
+}
+
+/* Somebody took it from VFIO while nobody looked. */
+static void test_check_other_driver(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+
+        CHECK_EQ(scene_run(s, WORKER_CHECK), -EIO);
+        check_failure(s, "survey", "EIO", true);
+        CHECK_STR(member(s->result, "found"), "nvidia");
+        CHECK_STR(s->tree->log, "");
 }
 
 static void test_inspect(void) {
@@ -716,6 +731,7 @@ static const Test tests[] = {
         { "refused before anything is touched",                 test_refused         },
         { "used while the record is stored",                    test_used_meanwhile  },
         { "a leased GPU is left alone",                         test_leased          },
+        { "a check of what has another driver",                 test_check_other_driver },
         { "inspection changes nothing",                         test_inspect         },
         { "faults of the device",                               test_faults          },
         { "knobs that cannot be taken back",                    test_not_taken_back  },
