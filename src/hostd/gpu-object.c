@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "hostd/error.h"
 #include "hostd/gpu-job.h"
+#include "hostd/lease.h"
 #include "hostd/messages.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
@@ -16,6 +17,7 @@ static const char *const state_names[_GPU_STATE_MAX] = {
         [GPU_UNMANAGED] = "unmanaged",
         [GPU_PREPARING] = "preparing",
         [GPU_READY]     = "ready",
+        [GPU_LEASED]    = "leased",
         [GPU_RESTORING] = "restoring",
         [GPU_FAILED]    = "failed",
 };
@@ -58,7 +60,7 @@ void gpu_object_set_state(GpuObject *g, GpuState state, const char *error, const
         g->state = state;
         replace(&g->error, error);
         replace(&g->message, message);
-        gpu_bus_changed(g, "State", "Failure", NULL);
+        gpu_bus_changed(g, "State", "Failure", "Holder", NULL);
         if (!changed)
                 return;
         log_state(g);
@@ -142,7 +144,12 @@ static void resume(GpuObject *g) {
                 operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
                 gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
         }
-        if (r >= 0 && record.state == GPU_READY && record.this_boot)
+        if (r >= 0 && record.state == GPU_LEASED && record.this_boot && lease_resume(g, record.holder, record.pipe)) {
+                gpu_object_set_modes(g, record.cc, record.ppcie);
+                gpu_object_set_state(g, GPU_LEASED, NULL, NULL);
+                return;
+        }
+        if (r >= 0 && (record.state == GPU_READY || record.state == GPU_LEASED) && record.this_boot)
                 operation = WORKER_CHECK;
         r = gpu_job_request(g, operation, NULL, NULL);
         if (r < 0)
@@ -193,6 +200,7 @@ GpuObject *gpu_object_free(GpuObject *g) {
                         p = &(*p)->next;
                 *p = g->next;
         }
+        (void) lease_free(g->lease);
         (void) gpu_save_free(g->save);
         (void) json_object_put(g->record);
         free(g->error);
@@ -214,6 +222,7 @@ void gpu_object_remove(GpuObject *g) {
                 gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
                 return;
         }
+        lease_drop(g);
         log_info("%s is gone", g->address);
         (void) memcpy(address, g->address, sizeof(address));
         (void) gpu_object_free(g);
