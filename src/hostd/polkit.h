@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Who may change things: root, members of the group "cocoon", and whom polkit allows. */
+/* Who may change things: root, members of the group "cocoon", and whom polkit allows; "cocoon-worker" may lease GPUs. */
 
 #include "hostd/manager.h"
 
@@ -12,7 +12,10 @@ typedef int (*PolkitMethod)(Manager *m, sd_bus_message *message, sd_bus_error *e
  * returns what this returns. Everything that was true when the call arrived may not be so any more. */
 int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMethod method, sd_bus_error *error);
 
-/* Finds the group: not for each question, because it may be somewhere on a network. */
+/* Who sent the message whose method is being run. */
+uid_t polkit_sender(const Manager *m, const sd_bus_message *message);
+
+/* Finds the groups: not for each question, because it may be somewhere on a network. */
 void polkit_find_group(Manager *m);
 
 PolkitQuery *polkit_query_free(PolkitQuery *q);
