@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "hostd/error.h"
-#include "hostd/gpu-object.h"
-#include "hostd/job.h"
+#include "hostd/gpu-job.h"
 #include "hostd/polkit.h"
 
 #define GPU_PREFIX HOST_BUS_PATH "/gpu"
@@ -94,7 +94,23 @@ static int get_job(sd_bus *bus, const char *path, const char *interface, const c
                    void *userdata, sd_bus_error *error) {
         const GpuObject *g = userdata;
 
-        return sd_bus_message_append(reply, "o", g->job ? g->job->path : "/");
+        return sd_bus_message_append(reply, "o", g->job ? g->job->base.path : "/");
+}
+
+int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
+        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
+        uint64_t flags;
+        GpuJob *j;
+        int r;
+
+        r = sd_bus_message_read(message, "t", &flags);
+        if (r < 0)
+                return r;
+        if (flags != 0)
+                return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
+                                         "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
+        r = gpu_job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->base.path);
 }
 
 /* The GPU is looked up again: it may be gone by the time that a permission is there. */
@@ -103,7 +119,7 @@ static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
 
         if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
                 return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
-        return job_bus_begin(g, message, error);
+        return gpu_bus_begin(g, message, error);
 }
 
 static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -7,7 +7,7 @@
 
 #include "basic/log.h"
 #include "hostd/error.h"
-#include "hostd/job.h"
+#include "hostd/gpu-job.h"
 #include "hostd/messages.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
@@ -143,7 +143,7 @@ static void resume(GpuObject *g) {
                 gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
         }
         g->adopt = r >= 0 && record.state == GPU_READY && record.this_boot;
-        r = job_request(g, operation, NULL, NULL);
+        r = gpu_job_request(g, operation, NULL, NULL);
         if (r < 0)
                 (void) log_error_errno(r, "%s: cannot look at it: %m", g->address);
 }
@@ -207,10 +207,10 @@ void gpu_object_remove(GpuObject *g) {
         bool again = g->again;
 
         if (g->waiting)
-                job_cancel(g->waiting);
+                gpu_job_cancel(g->waiting);
         if (g->job) {
                 g->gone = true;
-                job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
+                gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
                 return;
         }
         log_info("%s is gone", g->address);

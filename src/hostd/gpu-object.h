@@ -39,7 +39,7 @@ struct GpuObject {
         char *error, *message; /* why it failed, or NULL */
         json_object *record;   /* the worker's: what leads back; NULL: nothing to take back */
 
-        Job *job, *waiting; /* what is done to it now and what is done next */
+        GpuJob *job, *waiting; /* what is done to it now and what is done next */
         GpuSave *save;
         bool adopt; /* ready according to the record of another daemon; to be seen */
         bool gone;  /* udev says so, a job does not yet */
@@ -74,6 +74,8 @@ extern const sd_bus_vtable gpu_vtable[];
 int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
 char *gpu_bus_path(const char *address);
+/* Prepare, PrepareGPU, Restore, RestoreGPU, of which the flags are still to be read: begins the job and answers. */
+int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error);
 
 #define GPU_INTERFACE "org.cocoon.Host1.GPU"
 

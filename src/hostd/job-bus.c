@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "hostd/error.h"
@@ -31,28 +30,12 @@ int job_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, s
         return 0;
 }
 
-int job_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
-        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
-        uint64_t flags;
-        Job *j;
-        int r;
-
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        if (flags != 0)
-                return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
-                                         "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
-        r = job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
-        return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->path);
-}
-
 void job_bus_new(Job *j) {
         (void) sd_bus_emit_object_added(j->manager->bus, j->path);
         (void) sd_bus_emit_signal(j->manager->bus, HOST_BUS_PATH, MANAGER_INTERFACE, "JobNew", "uo", j->id, j->path);
 }
 
-void job_bus_removed(Job *j) {
+void job_bus_finished(Job *j) {
         sd_bus *bus = j->manager->bus;
         const char *result = job_result_to_string(j->result);
 
@@ -65,14 +48,7 @@ static int get_kind(sd_bus *bus, const char *path, const char *interface, const 
                     void *userdata, sd_bus_error *error) {
         const Job *j = userdata;
 
-        return sd_bus_message_append(reply, "s", worker_operation_to_string(j->operation));
-}
-
-static int get_subject(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                       void *userdata, sd_bus_error *error) {
-        const Job *j = userdata;
-
-        return sd_bus_message_append(reply, "s", j->gpu->address);
+        return sd_bus_message_append(reply, "s", j->kind);
 }
 
 static int get_state(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
@@ -94,14 +70,14 @@ static int cancel(Manager *m, sd_bus_message *message, sd_bus_error *error) {
 
         if (job_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &j, NULL) <= 0)
                 return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The job is over.");
-        job_cancel(j);
+        ((Job *) j)->ops->cancel(j);
         return sd_bus_reply_method_return(message, NULL);
 }
 
 static int method_cancel(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Job *j = userdata;
 
-        return polkit_run(j->manager, message, ACTION_MANAGE_GPUS, cancel, error);
+        return polkit_run(j->manager, message, j->ops->action, cancel, error);
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
@@ -111,7 +87,7 @@ const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Job, id), CONST),
         SD_BUS_PROPERTY("Kind", "s", get_kind, 0, CONST),
-        SD_BUS_PROPERTY("Subject", "s", get_subject, 0, CONST),
+        SD_BUS_PROPERTY("Subject", "s", NULL, offsetof(Job, subject), CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, EMITS),
         SD_BUS_PROPERTY("Step", "s", get_step, 0, EMITS),
         SD_BUS_PROPERTY("Done", "t", NULL, offsetof(Job, n_done), EMITS),

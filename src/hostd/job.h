@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* One operation on one GPU, done by a worker process; org.cocoon.Host1.Job on the bus. */
+/* Something that takes its time, from the request to the result; org.cocoon.Host1.Job on the bus. What is done, and to what,
+ * is known to whoever embeds it (gpu-job.h). */
 
-#include "hostd/gpu-object.h"
-#include "hostd/worker-protocol.h"
+#include "hostd/manager.h"
 
 typedef enum JobState {
         JOB_WAITING,
@@ -21,44 +21,46 @@ typedef enum JobResult {
         _JOB_RESULT_MAX,
 } JobResult;
 
+typedef struct JobOps {
+        const char *action;     /* of polkit: what its Cancel needs */
+        void (*cancel)(Job *j); /* somebody does not want it any more; may end and free it */
+        void (*free)(Job *j);   /* the whole of which it is the first part; by job_free() */
+} JobOps;
+
 struct Job {
         Manager *manager;
         Job *next;
-        GpuObject *gpu;
+        const JobOps *ops;
         uint32_t id;
         char *path;
-        WorkerOperation operation;
+        const char *kind; /* static */
+        char *subject;
         JobState state;
-        GpuState before; /* of the GPU: where a cancelled job leads back to */
 
         char step[32];
-        uint64_t n_done, n_total, started_usec; /* steps; CLOCK_REALTIME */
-
-        Worker *worker;
-        sd_event_source *timer;
-        bool step_open;   /* and waits for its answer */
-        bool cancel;      /* was asked for */
-        bool killed;      /* the worker was */
-        bool rolled_back; /* by the worker */
-        bool had_record;  /* the GPU, before */
-        int store_errno;  /* why the record of a step could not be stored; 0 */
+        uint64_t n_done, n_total, started_usec; /* steps, or bytes; CLOCK_REALTIME */
 
         JobResult result;
-        char *error, *message;
+        char *error, *message; /* why it is not done */
 };
 
-/* A new job, or the one that does or will do the same. With `error`: -EBUSY when another is in the way. */
-int job_request(GpuObject *g, WorkerOperation operation, Job **ret, sd_bus_error *error);
+/* A job that waits, on the bus from now on. `j` is zeroed memory, and the caller's when this fails: 0 or -ENOMEM. */
+int job_init(Job *j, Manager *m, const JobOps *ops, const char *kind, const char *subject);
 
-/* The worker is told at its next step, and undoes what it did. A job that waits ends at once. */
-void job_cancel(Job *j);
+void job_set_running(Job *j);
+void job_set_step(Job *j, const char *step, uint64_t n_done, uint64_t n_total);
 
-/* The worker is killed and the job fails with this. */
-_printf_(4, 5) void job_abort(Job *j, JobResult result, const char *error, const char *format, ...);
+/* Its outcome is known; `format` may be NULL. */
+_printf_(4, 5) void job_conclude(Job *j, JobResult result, const char *error, const char *format, ...);
+_printf_(4, 0) void job_concludev(Job *j, JobResult result, const char *error, const char *format, va_list ap);
 
+/* It is over: says so on the bus, and frees it. */
+void job_finish(Job *j);
+
+/* Frees it without a word. */
 Job *job_free(Job *j);
 
-/* "prepare", …; "running", …; "done", …. */
+/* "waiting", …; "done", …. */
 const char *job_state_to_string(JobState state);
 const char *job_result_to_string(JobResult result);
 
@@ -66,10 +68,8 @@ const char *job_result_to_string(JobResult result);
 extern const sd_bus_vtable job_vtable[];
 int job_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int job_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
-/* Prepare, PrepareGPU, Restore, RestoreGPU, of which the flags are still to be read: begins the job and answers. */
-int job_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error);
 void job_bus_new(Job *j);
-void job_bus_removed(Job *j);
+void job_bus_finished(Job *j);
 
 #define JOB_INTERFACE "org.cocoon.Host1.Job"
 

@@ -36,7 +36,7 @@ static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         r = sd_bus_message_read(message, "s", &address);
         if (r >= 0)
                 r = manager_find_gpu(m, address, &g, error);
-        return r < 0 ? r : job_bus_begin(g, message, error);
+        return r < 0 ? r : gpu_bus_begin(g, message, error);
 }
 
 static int reload(Manager *m, sd_bus_message *message, sd_bus_error *error) {

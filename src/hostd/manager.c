@@ -138,12 +138,8 @@ int manager_start(Manager *m, const char *root, const char *worker) {
 void manager_done(Manager *m) {
         while (m->queries)
                 (void) polkit_query_free(m->queries);
-        while (m->jobs) {
-                Job *j = m->jobs;
-
-                m->jobs = j->next;
-                (void) job_free(j);
-        }
+        while (m->jobs)
+                (void) job_free(m->jobs);
         while (m->gpus)
                 (void) gpu_object_free(m->gpus);
         while (m->stuck) {

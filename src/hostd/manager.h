@@ -19,6 +19,7 @@
 DEFINE_CLEANUP_FUNC(struct udev_device *, udev_device_unref)
 DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
 
+typedef struct GpuJob GpuJob;
 typedef struct GpuObject GpuObject;
 typedef struct Job Job;
 typedef struct PolkitQuery PolkitQuery;

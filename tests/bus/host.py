@@ -188,6 +188,8 @@ class Host:
 
     def start(self, wait=True):
         until(lambda: not self.has_owner(), "the last daemon has left the bus")
+        while GLib.MainContext.default().iteration(False):
+            pass  # its last signals: the numbers of jobs begin anew
         self.signals = []
         self.log = open(os.path.join(self.dir, "log"), "ab+")
         self.daemon = subprocess.Popen(WITH_ME + self.prefix + [self.program, "--root", self.root, "--worker", self.worker],
