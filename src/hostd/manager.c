@@ -31,7 +31,6 @@ static int load_configuration(Manager *m, sd_bus_error *error) {
         HostConfig config;
         int r;
 
-        polkit_find_group(m);
         r = host_config_load(m->root, &config, report_problem, error);
         if (r < 0)
                 return r;
@@ -121,6 +120,7 @@ int manager_start(Manager *m, const char *root, const char *worker) {
 
         m->root = root;
         m->worker = worker;
+        polkit_find_group(m);
         host_config_defaults(&m->config);
         if (load_configuration(m, NULL) < 0)
                 log_warning("The configuration has mistakes, and is not used: defaults are, until it is reloaded.");

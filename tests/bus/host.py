@@ -323,11 +323,11 @@ class Host:
         expect_equal(outcome[0], wanted, "result of %r" % (outcome,))
         return outcome
 
-    def as_nobody(self, method, *arguments, groups=()):
+    def as_nobody(self, method, *arguments, groups=(), user=65534):
         """busctl, run by a user that nobody knows: exit status and what it printed. The main loop runs meanwhile, because
         polkit is here."""
         argv = ["busctl", "--address=" + self.address, "call", NAME, ROOT, NAME + ".Manager", method] + list(arguments)
-        process = subprocess.Popen(argv, user=65534, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
+        process = subprocess.Popen(argv, user=user, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
         until(lambda: process.poll() is not None, "busctl ends")
         return process.returncode, process.stdout.read()
