@@ -16,6 +16,7 @@ static const struct {
         { WORKER_STEP_REBIND, ANY, "see the kernel log for why the driver did not take it" },
         { WORKER_STEP_BIND, ANY, "see the kernel log for why vfio-pci did not take it" },
         { ANY, ENODEV, "the device is gone or its link is down: plug it in, or power-cycle the host" },
+        { WORKER_STEP_SURVEY, EIO, "it was changed from outside: prepare it again, or restore it" },
         { WORKER_STEP_SURVEY, EOPNOTSUPP,
           "turn on VT-d or AMD-Vi in the firmware, and boot Linux with intel_iommu=on on Intel" },
         { WORKER_STEP_SURVEY, EBUSY, "end these processes, or stop their services (such as nvidia-persistenced) first" },
