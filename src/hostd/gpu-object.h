@@ -12,6 +12,7 @@ typedef enum GpuState {
         GPU_UNMANAGED,
         GPU_PREPARING,
         GPU_READY,
+        GPU_LEASED,
         GPU_RESTORING,
         GPU_FAILED,
         _GPU_STATE_MAX,
@@ -40,8 +41,8 @@ struct GpuObject {
         json_object *record;   /* the worker's: what leads back; NULL: nothing to take back */
 
         GpuJob *job, *waiting; /* what is done to it now and what is done next */
+        Lease *lease; /* asked for, or in other hands */
         GpuSave *save;
-        bool adopt; /* ready according to the record of another daemon; to be seen */
         bool gone;  /* udev says so, a job does not yet */
         bool forgotten; /* nor is it on the bus any more, only its record is still to go */
         bool again; /* and another one is at its place */

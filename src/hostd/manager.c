@@ -10,6 +10,7 @@
 #include "hostd/error.h"
 #include "hostd/gpu-object.h"
 #include "hostd/job.h"
+#include "hostd/lease.h"
 #include "hostd/polkit.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
@@ -128,10 +129,12 @@ int manager_start(Manager *m, const char *root, const char *worker) {
                 return r;
         state_sweep(m);
         r = connect_bus(m);
+        lease_keep_start(m);
         if (r >= 0)
                 r = host_udev_start(m);
         if (r < 0)
                 return r;
+        lease_keep_done(m);
         /* Last: who finds the name finds the GPUs. */
         r = sd_bus_request_name(m->bus, HOST_BUS_NAME, 0);
         if (r < 0)

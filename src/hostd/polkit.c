@@ -11,6 +11,8 @@
 #include "hostd/error.h"
 
 #define COCOON_GROUP "cocoon"
+#define WORKER_GROUP "cocoon-worker" /* of cocoon-worker@.service: may lease, and nothing else */
+#define NO_GROUP     ((gid_t) -1)
 
 /* A person types a password; a machine does not. */
 #define QUERY_TIMEOUT_USEC             (25 * USEC_PER_SEC)
@@ -34,7 +36,7 @@ struct PolkitQuery {
         const char *action;
         PolkitMethod method;
         bool asked; /* polkit, for this user */
-        uint32_t uid;
+        uid_t uid;
 };
 
 PolkitQuery *polkit_query_free(PolkitQuery *q) {
@@ -173,18 +175,24 @@ static int read_credentials(sd_bus_message *reply, uint32_t *ret_uid, const uint
 }
 
 void polkit_find_group(Manager *m) {
-        const struct group *group = getgrnam(COCOON_GROUP);
+        const struct group *group;
 
-        m->has_group = group;
-        if (group)
-                m->group = group->gr_gid;
+        group = getgrnam(COCOON_GROUP);
+        m->group = group ? group->gr_gid : NO_GROUP;
+        group = getgrnam(WORKER_GROUP);
+        m->worker_group = group ? group->gr_gid : NO_GROUP;
 }
 
-static bool in_cocoon_group(const Manager *m, const uint32_t *groups, size_t n) {
-        for (size_t i = 0; m->has_group && i < n; i++)
-                if (groups[i] == m->group)
+static bool in_group(gid_t group, const uint32_t *groups, size_t n) {
+        for (size_t i = 0; group != NO_GROUP && i < n; i++)
+                if (groups[i] == group)
                         return true;
         return false;
+}
+
+static bool need_not_ask(const PolkitQuery *q, const uint32_t *groups, size_t n) {
+        return q->uid == 0 || in_group(q->manager->group, groups, n) ||
+               (strcmp(q->action, ACTION_LEASE_GPUS) == 0 && in_group(q->manager->worker_group, groups, n));
 }
 
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -195,12 +203,19 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         q->uid = UINT32_MAX;
         if (sd_bus_message_is_method_error(reply, NULL) || read_credentials(reply, &q->uid, &groups, &n_groups) < 0)
                 return refuse(q, "the bus does not say who asks");
-        if (q->uid == 0 || in_cocoon_group(q->manager, groups, n_groups))
+        if (need_not_ask(q, groups, n_groups))
                 return run(q);
         if (!may_ask(q))
                 return refuse_more(q);
         q->asked = true;
         return ask_polkit(q);
+}
+
+uid_t polkit_sender(const Manager *m, const sd_bus_message *message) {
+        for (const PolkitQuery *q = m->queries; q; q = q->next)
+                if (q->message == message)
+                        return q->uid;
+        return (uid_t) -1;
 }
 
 static bool too_many(const Manager *m, const char *sender) {

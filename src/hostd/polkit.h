@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Who may change things: root, members of the group "cocoon", and whom polkit allows. */
+/* Who may change things: root, members of the group "cocoon", and whom polkit allows; "cocoon-worker" may lease GPUs. */
 
 #include "hostd/manager.h"
 
@@ -13,7 +13,10 @@ typedef int (*PolkitMethod)(Manager *m, sd_bus_message *message, sd_bus_error *e
  * any more. */
 int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMethod method, sd_bus_error *error);
 
-/* Finds the group: once, before there is anybody to be held up, because it may be somewhere on a network. */
+/* Who sent the message whose method is being run. */
+uid_t polkit_sender(const Manager *m, const sd_bus_message *message);
+
+/* Finds the groups: once, before there is anybody to be held up, because it may be somewhere on a network. */
 void polkit_find_group(Manager *m);
 
 PolkitQuery *polkit_query_free(PolkitQuery *q);

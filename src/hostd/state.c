@@ -11,6 +11,7 @@
 
 #include "basic/io.h"
 #include "basic/log.h"
+#include "hostd/lease.h"
 #include "hostd/worker-protocol.h"
 
 #define STATE_VERSION   1
@@ -42,6 +43,9 @@ static const char *boot_id(char ret[static SD_ID128_STRING_MAX]) {
 void gpu_record_done(GpuRecord *r) {
         free(r->error);
         free(r->message);
+        free(r->cc);
+        free(r->ppcie);
+        free(r->holder);
         (void) json_object_put(r->record);
         *r = (GpuRecord){};
 }
@@ -54,6 +58,16 @@ static int copy_string(json_object *o, const char *key, char **ret) {
                 return 0;
         *ret = strdup(value);
         return *ret ? 0 : -ENOMEM;
+}
+
+static int read_lease(json_object *o, GpuRecord *ret) {
+        json_object *lease, *pipe;
+
+        if (json_get_object(o, "lease", &lease) < 0)
+                return 0;
+        if (json_object_object_get_ex(lease, "pipe", &pipe) && json_object_is_type(pipe, json_type_int))
+                ret->pipe = json_object_get_uint64(pipe);
+        return copy_string(lease, "holder", &ret->holder);
 }
 
 static int read_record(json_object *o, uint16_t device_id, GpuRecord *ret) {
@@ -73,7 +87,8 @@ static int read_record(json_object *o, uint16_t device_id, GpuRecord *ret) {
         if (json_get_object(o, "record", &record) == 0)
                 ret->record = json_object_get(record);
         ret->this_boot = strcmp(boot_then, boot_id(boot)) == 0;
-        if (copy_string(o, "error", &ret->error) < 0 || copy_string(o, "message", &ret->message) < 0)
+        if (copy_string(o, "error", &ret->error) < 0 || copy_string(o, "message", &ret->message) < 0 ||
+            copy_string(o, "cc", &ret->cc) < 0 || copy_string(o, "ppcie", &ret->ppcie) < 0 || read_lease(o, ret) < 0)
                 return -ENOMEM;
         return 0;
 }
@@ -109,6 +124,19 @@ void state_sweep(const Manager *m) {
                         (void) unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
+/* Without one, null. */
+static int describe_lease(json_object *o, const GpuObject *g) {
+        json_object *lease = g->lease ? json_object_new_object() : NULL;
+        int r;
+
+        if (!g->lease)
+                return json_add(o, "lease", NULL);
+        r = json_add(o, "lease", lease);
+        if (r >= 0)
+                r = json_add_string(lease, "holder", g->lease->holder);
+        return r < 0 ? r : json_add_int(lease, "pipe", (int64_t) g->lease->pipe);
+}
+
 /* NULL when memory is out. */
 static json_object *describe(const GpuObject *g) {
         _cleanup_json_ json_object *o = json_object_new_object();
@@ -118,7 +146,8 @@ static json_object *describe(const GpuObject *g) {
             json_add_int(o, "device-id", g->device_id) < 0 || json_add_string(o, "boot-id", boot_id(boot)) < 0 ||
             json_add_string(o, "state", gpu_state_to_string(g->state)) < 0 ||
             json_add_string(o, "error", g->error) < 0 || json_add_string(o, "message", g->message) < 0 ||
-            json_add(o, "record", json_object_get(g->record)) < 0)
+            json_add_string(o, "cc", g->cc_mode) < 0 || json_add_string(o, "ppcie", g->ppcie_mode) < 0 ||
+            describe_lease(o, g) < 0 || json_add(o, "record", json_object_get(g->record)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }

@@ -9,6 +9,9 @@ typedef struct GpuRecord {
         GpuState state;
         bool this_boot;
         char *error, *message;
+        char *cc, *ppcie; /* the modes that it had, or NULL */
+        char *holder;     /* of a lease, or NULL, and its pipe */
+        uint64_t pipe;
         json_object *record; /* the worker's, or NULL */
 } GpuRecord;
 

@@ -109,9 +109,9 @@ class Host:
             os.makedirs(path)
         if group:
             with open(os.path.join(self.dir, "group"), "w") as f:
-                f.write("root:x:0:\ncocoon:x:64999:\n")
+                f.write("root:x:0:\ncocoon:x:64999:\ncocoon-worker:x:64997:\n")
             self.prefix = IN_NAMESPACE + ['mount --bind "$0" /etc/group && exec "$@"', f.name]
-        self.testbed, self.daemon, self.notify, self.signals = UMockdev.Testbed.new(), None, [], []
+        self.testbed, self.daemon, self.stored, self.signals = UMockdev.Testbed.new(), None, [], []
         for address in gpus:
             self.add(address)
         with open(os.path.join(self.dir, "bus.conf"), "w") as f:
@@ -194,7 +194,7 @@ class Host:
         self.signals = []
         self.log = open(os.path.join(self.dir, "log"), "ab+")
         self.daemon = subprocess.Popen(WITH_ME + self.prefix + [self.program, "--root", self.root, "--worker", self.worker],
-                                       env=self.env, stderr=self.log)
+                                       env=self.env, stderr=self.log, pass_fds=self.stored)
         if wait:
             until(self.is_there, "the daemon is on the bus")
 
@@ -273,6 +273,18 @@ class Host:
 
     def restore(self, address):
         return self.manager("RestoreGPU", "(st)", address, 0)
+
+    def lease(self, address, holder="a test"):
+        """What Lease() hands out: device, IOMMU and lease."""
+        path = self.path(address)
+        try:
+            reply, fds = self.connection.call_with_unix_fd_list_sync(
+                NAME, path, NAME + ".GPU", "Lease", GLib.Variant("(s)", (holder,)), None, Gio.DBusCallFlags.NONE,
+                PATIENCE * 1000, None, None)
+        except GLib.Error as e:
+            raise BusError(e) from None
+        fds = fds.steal_fds()
+        return [fds[i] for i in reply.unpack()]
 
     def path(self, address):
         return self.manager("GetGPU", "(s)", address)
