@@ -57,6 +57,11 @@ int client_failed(int r, const sd_bus_error *error, const char *what) {
         return CTL_FAILED;
 }
 
+bool client_went_away(const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) || sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN);
+}
+
 static int read_integer(sd_bus_message *m, char type, json_object **ret) {
         union {
                 uint8_t y;

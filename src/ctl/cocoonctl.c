@@ -2,10 +2,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "ctl/ctl.h"
+
+#define PATIENCE_SEC_MAX 86400UL
 
 typedef struct Verb {
         const char *noun, *name; /* the second may be NULL */
@@ -33,6 +37,7 @@ static void print_help(void) {
                 (void) printf("  %-30s %s\n", line, verbs[i].help);
         }
         (void) puts("\n  --wait           wait for the end of what is begun, and show how it goes\n"
+                    "  --patience SEC   how long the daemon may go away meanwhile\n"
                     "  --all            every GPU; restore: every one that is not the host's\n"
                     "  --if-present     restore: an address where no GPU is, is fine\n"
                     "  --json           for programs\n"
@@ -43,13 +48,26 @@ static void print_help(void) {
                     "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU");
 }
 
-enum { OPT_JSON = 256, OPT_WAIT, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_WAIT, OPT_PATIENCE, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };
+
+static int parse_patience(const char *text, uint64_t *ret) {
+        char *end;
+        unsigned long seconds = strtoul(text, &end, 10);
+
+        if (*text < '0' || *text > '9' || *end || seconds < 1 || seconds > PATIENCE_SEC_MAX) {
+                log_error("--patience: expected 1 to %lu seconds, found '%s'.", PATIENCE_SEC_MAX, text);
+                return -EINVAL;
+        }
+        *ret = seconds * USEC_PER_SEC;
+        return 0;
+}
 
 /* 1: go on; 0: done; -EINVAL, said. */
 static int parse_options(int argc, char *argv[], CtlOptions *ret) {
         static const struct option options[] = {
                 { "json",       no_argument,       NULL, OPT_JSON       },
                 { "wait",       no_argument,       NULL, OPT_WAIT       },
+                { "patience",   required_argument, NULL, OPT_PATIENCE   },
                 { "all",        no_argument,       NULL, OPT_ALL        },
                 { "if-present", no_argument,       NULL, OPT_IF_PRESENT },
                 { "root",       required_argument, NULL, OPT_ROOT       },
@@ -67,6 +85,10 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
                         break;
                 case OPT_WAIT:
                         ret->wait = true;
+                        break;
+                case OPT_PATIENCE:
+                        if (parse_patience(optarg, &ret->patience_usec) < 0)
+                                return -EINVAL;
                         break;
                 case OPT_ALL:
                         ret->all = true;

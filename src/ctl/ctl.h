@@ -4,6 +4,7 @@
 /* What all verbs of cocoonctl have in common. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Exit statuses. */
 enum {
@@ -18,6 +19,7 @@ enum {
 typedef struct CtlOptions {
         const char *host; /* by SSH; NULL: this one */
         const char *root; /* of doctor: where /sys, /proc and the like are */
+        uint64_t patience_usec; /* with a daemon that went away; 0: the usual */
         bool json, wait, all, if_present;
 } CtlOptions;
 

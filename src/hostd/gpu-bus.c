@@ -141,8 +141,13 @@ static int lease(Manager *m, sd_bus_message *message, sd_bus_error *error) {
 
 static int method_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         GpuObject *g = userdata;
+        const char *holder;
+        int r;
 
-        return polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
+        r = sd_bus_message_read(message, "s", &holder);
+        if (r >= 0)
+                r = lease_check(g, holder, error);
+        return r < 0 ? r : polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
 }
 
 static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
