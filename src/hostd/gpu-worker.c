@@ -224,6 +224,8 @@ static int run(GpuWorker *w) {
         int r;
 
         r = worker_receive_start(w);
+        if (r >= 0 && !w->ops->in_process)
+                r = worker_confine(w);
         if (r < 0) {
                 w->rolled_back = true;
                 return r;
