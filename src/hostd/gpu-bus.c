@@ -32,7 +32,7 @@ int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *use
         Manager *m = userdata;
 
         for (GpuObject *g = m->gpus; g; g = g->next)
-                if (strcmp(g->path, path) == 0 || is_short_path(path, g->address)) {
+                if (!g->forgotten && (strcmp(g->path, path) == 0 || is_short_path(path, g->address))) {
                         *ret = g;
                         return 1;
                 }
@@ -44,7 +44,7 @@ int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, s
         _cleanup_(strv_freep) char **paths = NULL;
 
         for (const GpuObject *g = m->gpus; g; g = g->next)
-                if (strv_append(&paths, strdup(g->path)) < 0)
+                if (!g->forgotten && strv_append(&paths, strdup(g->path)) < 0)
                         return -ENOMEM;
         *ret = TAKE_PTR(paths);
         return 0;
@@ -99,18 +99,22 @@ static int get_job(sd_bus *bus, const char *path, const char *interface, const c
         return sd_bus_message_append(reply, "o", g->job ? g->job->base.path : "/");
 }
 
-int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
-        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
+int gpu_bus_read_flags(sd_bus_message *message, sd_bus_error *error) {
         uint64_t flags;
-        GpuJob *j;
         int r;
 
         r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
+        if (r < 0 || flags == 0)
                 return r;
-        if (flags != 0)
-                return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
-                                         "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
+        return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
+                              "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
+}
+
+int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
+        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
+        GpuJob *j;
+        int r;
+
         r = gpu_job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->base.path);
 }
@@ -143,8 +147,10 @@ static int method_lease(sd_bus_message *message, void *userdata, sd_bus_error *e
 
 static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         GpuObject *g = userdata;
+        int r;
 
-        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, begin, error);
+        r = gpu_bus_read_flags(message, error);
+        return r < 0 ? r : polkit_run(g->manager, message, ACTION_MANAGE_GPUS, begin, error);
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST

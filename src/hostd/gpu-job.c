@@ -13,7 +13,9 @@
 #include "hostd/udev.h"
 #include "hostd/worker.h"
 
-/* How long a worker may take to end after its last word, and to die after it was killed. */
+/* How long a worker may take to undo what it did when its time is up (as long as it had at most), to end after its last
+ * word, and to die after it was killed. */
+#define JOB_UNDO_USEC  (60 * USEC_PER_SEC)
 #define JOB_GRACE_USEC (10 * USEC_PER_SEC)
 #define JOB_DEATH_USEC (2 * USEC_PER_SEC)
 
@@ -73,6 +75,11 @@ static void kill_worker(GpuJob *j) {
         set_timer(j, JOB_DEATH_USEC);
 }
 
+static void answer_step(GpuJob *j, bool go) {
+        j->step_open = false;
+        worker_answer(j->worker, go);
+}
+
 void gpu_job_abort(GpuJob *j, JobResult result, const char *error, const char *format, ...) {
         va_list ap;
 
@@ -89,16 +96,31 @@ static void protocol_error(GpuJob *j, const char *found) {
                       "the worker: expected a message of its protocol, found %s. This is a bug in Cocoon.", found);
 }
 
+static void conclude_late(GpuJob *j, const char *then) {
+        conclude(j, JOB_TIMEOUT, HOST_ERROR_DEVICE_TIMEOUT,
+                 "%s: expected the job to end within %" PRIu64 " s (JobTimeoutSec=), found it in step %s. %s", j->gpu->address,
+                 j->base.manager->config.job_timeout_usec / USEC_PER_SEC, j->late, then);
+}
+
+/* Its time is up: it may undo what it did, and is killed when that takes as long again. */
+static void give_up(GpuJob *j) {
+        uint64_t timeout = j->base.manager->config.job_timeout_usec;
+
+        (void) snprintf(j->late, sizeof(j->late), "%s", j->base.step[0] ? j->base.step : "none");
+        gpu_job_cancel(j);
+        set_timer(j, timeout < JOB_UNDO_USEC ? timeout : JOB_UNDO_USEC);
+}
+
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         GpuJob *j = userdata;
 
-        if (j->base.state == JOB_RUNNING)
-                gpu_job_abort(j, JOB_TIMEOUT, HOST_ERROR_DEVICE_TIMEOUT,
-                              "%s: expected the job to end within %" PRIu64 " s (JobTimeoutSec=), found it in step %s. "
-                              "Look into the kernel's log; if the device hangs, power the host off and on.",
-                              j->gpu->address, j->base.manager->config.job_timeout_usec / USEC_PER_SEC,
-                              j->base.step[0] ? j->base.step : "none");
-        else if (!j->killed)
+        if (j->base.state == JOB_RUNNING && !j->late[0])
+                give_up(j);
+        else if (j->base.state == JOB_RUNNING) {
+                conclude_late(j, "Its process did not end and was killed. Look into the kernel's log; if the device hangs, "
+                                 "power the host off and on.");
+                kill_worker(j);
+        } else if (!j->killed)
                 kill_worker(j);
         else {
                 if (j->worker) {
@@ -132,11 +154,6 @@ static bool flag(json_object *o, const char *key) {
                json_object_get_boolean(value);
 }
 
-static void answer_step(GpuJob *j, bool go) {
-        j->step_open = false;
-        worker_answer(j->worker, go);
-}
-
 /* The record is durable, or cannot be; and while it was written the job may have been cancelled or have ended. */
 static void on_saved(GpuObject *g, int r) {
         GpuJob *j = g->job;
@@ -145,7 +162,7 @@ static void on_saved(GpuObject *g, int r) {
                 return;
         if (r < 0)
                 j->store_errno = -r;
-        answer_step(j, r >= 0 && !j->cancel);
+        answer_step(j, r >= 0);
 }
 
 static void on_step(GpuJob *j, json_object *o) {
@@ -158,7 +175,7 @@ static void on_step(GpuJob *j, json_object *o) {
         }
         job_set_step(&j->base, step, number(o, "n") > 0 ? number(o, "n") - 1 : 0, number(o, "of"));
         j->step_open = true;
-        if (operations[j->operation].looks ||
+        if (operations[j->operation].looks || j->cancel ||
             (j->operation == WORKER_LEASE && strcmp(step, worker_step_to_string(WORKER_STEP_LEND)) != 0)) {
                 answer_step(j, !j->cancel);
                 return;
@@ -211,21 +228,24 @@ static void on_failed(GpuJob *j, json_object *o) {
         const char *errno_name = member(o, "errno", NULL);
         const char *error = host_error_from_errno_name(errno_name);
         const char *advice = member(o, "advice", ""), *cc = member(o, "cc", "unknown");
-        JobResult result = JOB_FAILED;
+        bool cancelled = j->cancel && errno_name && strcmp(errno_name, "ECANCELED") == 0;
 
         j->rolled_back = flag(o, "rolled-back");
         /* What was not looked at and not changed is as it was. */
         if (!j->rolled_back || strcmp(cc, "unknown") != 0)
                 gpu_object_set_modes(j->gpu, cc, member(o, "ppcie", "unknown"));
-        if (j->cancel && j->rolled_back && errno_name && strcmp(errno_name, "ECANCELED") == 0)
-                result = JOB_CANCELED;
         if (j->store_errno > 0) {
                 conclude(j, JOB_FAILED, j->store_errno == ENOSPC ? HOST_ERROR_NO_SPACE : HOST_ERROR_STATE_NOT_STORED,
                          "%s: the state could not be stored below %s before step %s: %s.", j->gpu->address,
                          j->base.manager->state_dir, j->base.step, strerror(j->store_errno));
                 return;
         }
-        conclude(j, result, error, "%s: %s: expected %s, found %s%s%s", member(o, "step", "start"),
+        if (cancelled && j->late[0]) {
+                conclude_late(j, j->rolled_back ? "What it had done was undone. Look into the kernel's log, and try again."
+                                                : "Not all that it had done was undone: prepare the GPU again, or restore it.");
+                return;
+        }
+        conclude(j, cancelled && j->rolled_back ? JOB_CANCELED : JOB_FAILED, error, "%s: %s: expected %s, found %s%s%s", member(o, "step", "start"),
                      member(o, "what", j->gpu->address), member(o, "expected", "success"), member(o, "found", "failure"),
                      *advice ? "; " : "", advice);
 }
@@ -453,7 +473,5 @@ void gpu_job_cancel(GpuJob *j) {
         if (j->base.state != JOB_RUNNING || j->cancel)
                 return;
         j->cancel = true;
-        /* A step that waits for its record is answered when that is there. */
-        if (!j->step_open)
-                worker_answer(j->worker, false);
+        answer_step(j, false);
 }

@@ -195,13 +195,14 @@ GpuObject *gpu_object_free(GpuObject *g) {
         if (m) {
                 GpuObject **p = &m->gpus;
 
-                (void) sd_bus_emit_object_removed(m->bus, g->path);
+                if (!g->forgotten)
+                        (void) sd_bus_emit_object_removed(m->bus, g->path);
                 while (*p != g)
                         p = &(*p)->next;
                 *p = g->next;
         }
         (void) lease_free(g->lease);
-        (void) gpu_save_free(g->save);
+        state_flush(g);
         (void) json_object_put(g->record);
         free(g->error);
         free(g->message);
@@ -210,24 +211,29 @@ GpuObject *gpu_object_free(GpuObject *g) {
         return NULL;
 }
 
-void gpu_object_remove(GpuObject *g) {
+static void on_forgotten(GpuObject *g, int r) {
         Manager *m = g->manager;
         char address[PCI_ADDRESS_SIZE];
         bool again = g->again;
 
-        if (g->waiting)
-                gpu_job_cancel(g->waiting);
-        if (g->job) {
-                g->gone = true;
-                gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
-                return;
-        }
-        lease_drop(g);
         log_info("%s is gone", g->address);
         (void) memcpy(address, g->address, sizeof(address));
         (void) gpu_object_free(g);
-        state_forget(m, address);
         manager_notify_status(m);
         if (again)
                 (void) host_udev_probe(m, address, NULL);
+}
+
+void gpu_object_remove(GpuObject *g) {
+        g->gone = true;
+        if (g->waiting)
+                gpu_job_cancel(g->waiting);
+        if (g->job)
+                gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
+        else {
+                lease_drop(g);
+                (void) sd_bus_emit_object_removed(g->manager->bus, g->path);
+                g->forgotten = true;
+                gpu_object_save(g, on_forgotten);
+        }
 }

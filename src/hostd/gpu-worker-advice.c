@@ -27,6 +27,9 @@ static const struct {
                                          "kernel log; the driver may yet let go" },
         { WORKER_STEP_OPEN, EBUSY, "shut down the guest that has it" },
         { WORKER_STEP_OPEN, EOPNOTSUPP, "load VFIO: systemctl start modprobe@vfio_pci.service" },
+        { WORKER_STEP_OPEN, EADDRNOTAVAIL,
+          "there was no room for its memory: see the kernel log; turn on decoding above 4 GiB in the firmware, or boot "
+          "Linux with pci=realloc" },
         { WORKER_STEP_PERMISSIONS, EPERM, "allow it out of band, through the board's management controller" },
         { WORKER_STEP_QUERY, EOPNOTSUPP, "ask for a mode that this device has: an NVSwitch has protected PCIe" },
         { WORKER_STEP_PERMISSIONS, EOPNOTSUPP, "this firmware or chip has no such mode: update the VBIOS" },

@@ -2,7 +2,9 @@
 
 #include "hostd/state.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <systemd/sd-id128.h>
@@ -113,11 +115,13 @@ int state_load(const Manager *m, const char *address, uint16_t device_id, GpuRec
         return 0;
 }
 
-void state_forget(const Manager *m, const char *address) {
-        _cleanup_free_ char *path = state_path(m, address);
+void state_sweep(const Manager *m) {
+        _cleanup_closedir_ DIR *dir = opendir(m->state_dir);
+        struct dirent *entry;
 
-        if (path)
-                (void) unlink(path);
+        while (dir && (entry = readdir(dir)))
+                if (fnmatch("*.json.??????", entry->d_name, 0) == 0)
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
 /* Without one, null. */
@@ -153,14 +157,22 @@ static int write_state(const GpuObject *g, const char *path) {
         _cleanup_json_ json_object *o = NULL;
         const char *text;
 
-        if (g->state == GPU_UNMANAGED && !g->record) {
+        if (g->forgotten || (g->state == GPU_UNMANAGED && !g->record)) {
                 if (unlink(path) < 0 && errno != ENOENT)
                         return -errno;
-                return sync_directory_of(path);
+                /* Nobody minds when the record of a device that is gone comes back: it is not its successor's, or says what
+                 * that is looked at for. */
+                return g->forgotten ? 0 : sync_directory_of(path);
         }
         o = describe(g);
         text = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY) : NULL;
         return text ? write_file_atomic(path, text, strlen(text), 0600) : -ENOMEM;
+}
+
+static GpuSave *save_free(GpuSave *s) {
+        (void) sd_event_source_disable_unref(s->child);
+        free(s);
+        return NULL;
 }
 
 static int on_saved(sd_event_source *s, const siginfo_t *how, void *userdata) {
@@ -171,8 +183,7 @@ static int on_saved(sd_event_source *s, const siginfo_t *how, void *userdata) {
 
         /* The child's exit status is an errno. */
         r = how->si_code == CLD_EXITED ? -how->si_status : -EIO;
-        g->save->pid = 0;
-        g->save = gpu_save_free(g->save);
+        g->save = save_free(g->save);
         if (again) {
                 gpu_object_save(g, saved);
                 return 0;
@@ -194,7 +205,7 @@ static int start_save(GpuObject *g) {
         if (s->pid == 0)
                 _exit(-write_state(g, path));
         if (s->pid < 0 || sd_event_add_child(g->manager->event, &s->child, s->pid, WEXITED, on_saved, g) < 0) {
-                (void) gpu_save_free(s);
+                (void) save_free(s);
                 return -EAGAIN;
         }
         g->save = s;
@@ -217,12 +228,20 @@ void gpu_object_save(GpuObject *g, GpuSaved saved) {
         g->save->saved = saved;
 }
 
-GpuSave *gpu_save_free(GpuSave *s) {
-        if (!s)
-                return NULL;
-        if (s->pid > 0)
-                (void) kill(s->pid, SIGKILL);
-        (void) sd_event_source_disable_unref(s->child);
-        free(s);
-        return NULL;
+void state_flush(GpuObject *g) {
+        _cleanup_free_ char *path = NULL;
+        bool again = g->save && g->save->again;
+        int r;
+
+        if (!g->save)
+                return;
+        while (waitpid(g->save->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        g->save = save_free(g->save);
+        if (!again)
+                return;
+        path = state_path(g->manager, g->address);
+        r = path ? write_state(g, path) : -ENOMEM;
+        if (r < 0)
+                (void) log_warning_errno(r, "%s: cannot store its state below %s: %m", g->address, g->manager->state_dir);
 }

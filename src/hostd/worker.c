@@ -180,7 +180,6 @@ Worker *worker_next_stuck(const Worker *w) {
 Worker *worker_free(Worker *w) {
         if (!w)
                 return NULL;
-        worker_kill(w);
         (void) sd_event_source_disable_unref(w->io);
         (void) sd_event_source_disable_unref(w->child);
         vfio_loan_close(&w->loan);

@@ -35,5 +35,5 @@ pid_t worker_stuck(const Manager *m, const char *address);
 
 Worker *worker_next_stuck(const Worker *w);
 
-/* Kills it when it still runs. */
+/* Closes the socket. One that still runs takes back what a reset would bring into effect, and ends. */
 Worker *worker_free(Worker *w);

@@ -223,8 +223,9 @@ static int find_region(const PciDevice *d, const VfioAccess *v, uint32_t index, 
         if (ioctl(v->device, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
                 return fault_set(f, errno, d->address, "its regions", "%m");
         if (info.size == 0 || (info.flags & needed) != needed)
-                return fault_set(f, EOPNOTSUPP, d->address,
-                                 index == VFIO_PCI_CONFIG_REGION_INDEX ? "a configuration space" : "a BAR0", "none");
+                return index == VFIO_PCI_BAR0_REGION_INDEX
+                               ? fault_set(f, EADDRNOTAVAIL, d->address, "a BAR0", "none")
+                               : fault_set(f, EOPNOTSUPP, d->address, "a configuration space", "none");
         *ret = (VfioRegion){ info.offset, info.size };
         return 0;
 }

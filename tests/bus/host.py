@@ -102,6 +102,7 @@ class Host:
         self.program, self.worker, self.prefix = program, worker, []
         self.dir = tempfile.mkdtemp(prefix="cocoon-bus-")
         os.chmod(self.dir, 0o755)
+        self.slow = os.path.join(self.dir, "slow-disk")
         self.root, self.workers = os.path.join(self.dir, "root"), os.path.join(self.dir, "workers")
         self.state = os.path.join(self.root, "var/lib/cocoon/gpu")
         for path in self.workers, os.path.join(self.root, "etc/cocoon"):
@@ -209,8 +210,18 @@ class Host:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
-    def stop(self, how=signal.SIGTERM):
+    def slow_disk(self, slow):
+        """From now on nothing gets onto the disk of a daemon that was started with SLOW_DISK, or all does."""
+        if slow:
+            open(self.slow, "w").close()
+        else:
+            os.unlink(self.slow)
+
+    def stop(self, how=signal.SIGTERM, wait=True):
         self.daemon.send_signal(how)
+        return self.wait() if wait else None
+
+    def wait(self):
         self.daemon.wait(PATIENCE)
         status, self.daemon = self.daemon.returncode, None
         return status
@@ -240,6 +251,13 @@ class Host:
         except GLib.Error as e:
             raise BusError(e) from None
         return reply.unpack()
+
+    def answers(self):
+        try:
+            self.connection.call_sync(NAME, ROOT, "org.freedesktop.DBus.Peer", "Ping", None, None, Gio.DBusCallFlags.NONE, 200, None)
+        except GLib.Error:
+            return False
+        return True
 
     def manager(self, method, signature=None, *arguments):
         reply = self.raw(NAME, ROOT, NAME + ".Manager", method, signature, *arguments)
@@ -305,11 +323,11 @@ class Host:
         expect_equal(outcome[0], wanted, "result of %r" % (outcome,))
         return outcome
 
-    def as_nobody(self, method, *arguments, groups=()):
+    def as_nobody(self, method, *arguments, groups=(), user=65534):
         """busctl, run by a user that nobody knows: exit status and what it printed. The main loop runs meanwhile, because
         polkit is here."""
         argv = ["busctl", "--address=" + self.address, "call", NAME, ROOT, NAME + ".Manager", method] + list(arguments)
-        process = subprocess.Popen(argv, user=65534, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
+        process = subprocess.Popen(argv, user=user, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
         until(lambda: process.poll() is not None, "busctl ends")
         return process.returncode, process.stdout.read()

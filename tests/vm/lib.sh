@@ -21,7 +21,12 @@ VM_OVERLAYS=()
 VM_PACKAGES=(
         systemd systemd-sysv udev dbus kmod initramfs-tools zstd cryptsetup-bin dmsetup erofs-utils
         libcryptsetup12 libcurl4t64 libjson-c5 libssl3t64 libsystemd0 libxml2 libxmlsec1t64-openssl
-        linux-image-cloud-amd64
+        linux-image-amd64
+)
+# Of the kernel's modules: what no virtual machine has.
+VM_EXCLUDES=(
+        drivers/{gpu,media,infiniband,isdn,staging,usb,bluetooth,iio,mtd,scsi,target,hwmon,power,thermal}
+        drivers/net/{ethernet,wireless,usb,can,dsa} net/{bluetooth,wireless,mac80211,netfilter} sound
 )
 
 vm_skip() {
@@ -50,11 +55,20 @@ StandardError=journal+console
 END
 }
 
-# Of the initrd: unpacks what vm_overlay() made.
+# Of the initrd: unpacks what vm_overlay() made. A root that is mounted read-only, "ro" for the kernel, gets a layer in
+# memory for what is written.
 vm_unpack() {
         cat <<'END'
 #!/bin/sh
 [ "$1" = prereqs ] && exit 0
+case " $(cat /proc/cmdline) " in
+*" ro "*)
+        modprobe overlay
+        mkdir -p /layer
+        mount -t tmpfs tmpfs /layer
+        mkdir /layer/upper /layer/work
+        mount -t overlay -o "lowerdir=$rootmnt,upperdir=/layer/upper,workdir=/layer/work" overlay "$rootmnt"
+esac
 for tree in /overlay/*.tar; do
         [ -e "$tree" ] && chroot "$rootmnt" /usr/bin/tar -xf - -C / --keep-directory-symlink --no-same-owner <"$tree"
 done
@@ -66,10 +80,10 @@ END
 vm_customize() {
         cat <<'END'
 set -e
-printf '%s\n' virtio_pci virtio_blk ext4 >>"$1/etc/initramfs-tools/modules"
+printf '%s\n' virtio_pci virtio_blk ext4 overlay >>"$1/etc/initramfs-tools/modules"
 sed -i 's/^MODULES=.*/MODULES=list/' "$1/etc/initramfs-tools/initramfs.conf"
 chmod 755 "$1/etc/initramfs-tools/scripts/init-bottom/overlay"
-chroot "$1" apt-get install -y -t "$VM_RELEASE-backports" linux-image-cloud-amd64
+chroot "$1" apt-get install -y -t "$VM_RELEASE-backports" linux-image-amd64
 chroot "$1" update-initramfs -u -k all
 chroot "$1" systemctl mask serial-getty@ttyS0.service getty.target
 chroot "$1" systemctl enable payload.service
@@ -77,8 +91,11 @@ END
 }
 
 vm_make_tree() {
-        local dir=$1 mirror
+        local dir=$1 mirror part exclude=()
 
+        for part in "${VM_EXCLUDES[@]}"; do
+                exclude+=("--dpkgopt=path-exclude=/usr/lib/modules/*/kernel/$part/*")
+        done
         mirror=$(vm_mirror)
         [[ -n $mirror ]] || vm_skip "no Debian mirror in this machine's apt sources"
         vm_service >"$dir/payload.service"
@@ -86,6 +103,7 @@ vm_make_tree() {
         vm_customize >"$dir/customize"
         vm_unpack >"$dir/overlay"
         mmdebstrap --variant=minbase --include="$(IFS=,; echo "${VM_PACKAGES[*]}")" \
+                "${exclude[@]}" \
                 --essential-hook="copy-in $dir/payload.service /etc/systemd/system" \
                 --customize-hook="copy-in $dir/overlay /etc/initramfs-tools/scripts/init-bottom" \
                 --customize-hook="sh $dir/customize \"\$1\"" "$VM_RELEASE" "$dir/tree" \
@@ -99,7 +117,7 @@ vm_prepare() {
         for tool in mmdebstrap qemu-system-x86_64 mke2fs cpio; do
                 command -v "$tool" >/dev/null || vm_skip "$tool is not installed"
         done
-        key=$({ declare -f vm_service vm_customize vm_unpack vm_make_tree; echo "${VM_PACKAGES[*]}"; } | sha256sum)
+        key=$({ declare -f vm_service vm_customize vm_unpack vm_make_tree; echo "${VM_PACKAGES[*]} ${VM_EXCLUDES[*]}"; } | sha256sum)
         key=${key:0:16}
         VM=$cache/$VM_RELEASE-$key
         if [[ -d $VM ]]; then
