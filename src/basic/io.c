@@ -28,8 +28,8 @@ static int read_all(int fd, uint8_t *data, size_t size, size_t *ret_size) {
 }
 
 /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-static int open_regular(int dir_fd, const char *path, struct stat *ret_st) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+static int open_regular(int dir_fd, const char *path, int flags, struct stat *ret_st) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 
         if (fd < 0 || fstat(fd, ret_st) < 0)
                 return -errno;
@@ -40,14 +40,14 @@ static int open_regular(int dir_fd, const char *path, struct stat *ret_st) {
         return TAKE_FD(fd);
 }
 
-int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+static int read_file(int dir_fd, const char *path, int flags, size_t limit, uint8_t **ret, size_t *ret_size) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ uint8_t *data = NULL;
         struct stat st;
         size_t size = 0;
         int r;
 
-        fd = open_regular(dir_fd, path, &st);
+        fd = open_regular(dir_fd, path, flags, &st);
         if (fd < 0)
                 return fd;
         if (st.st_size < 0 || (uint64_t) st.st_size > limit)
@@ -68,6 +68,14 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
         return 0;
 }
 
+int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        return read_file(dir_fd, path, 0, limit, ret, ret_size);
+}
+
+int read_file_nofollow_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        return read_file(dir_fd, path, O_NOFOLLOW, limit, ret, ret_size);
+}
+
 int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ uint8_t *data = NULL;
@@ -75,7 +83,7 @@ int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **r
         size_t size = 0;
         int r;
 
-        fd = open_regular(dir_fd, path, &st);
+        fd = open_regular(dir_fd, path, 0, &st);
         if (fd < 0)
                 return fd;
         data = malloc(limit + 1);

@@ -14,7 +14,8 @@
 #define HOST_BUS_PATH  "/org/cocoon/Host1"
 #define HOST_STATE_DIR "/var/lib/cocoon/gpu"
 
-#define ACTION_MANAGE_GPUS "org.cocoon.host1.manage-gpus"
+#define ACTION_MANAGE_GPUS   "org.cocoon.host1.manage-gpus"
+#define ACTION_MANAGE_MODELS "org.cocoon.host1.manage-models"
 
 DEFINE_CLEANUP_FUNC(struct udev_device *, udev_device_unref)
 DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
@@ -22,6 +23,8 @@ DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
 typedef struct GpuJob GpuJob;
 typedef struct GpuObject GpuObject;
 typedef struct Job Job;
+typedef struct ModelReports ModelReports;
+typedef struct ModelStore ModelStore;
 typedef struct PolkitQuery PolkitQuery;
 typedef struct Worker Worker;
 
@@ -44,6 +47,9 @@ typedef struct Manager {
         PolkitQuery *queries;
         Worker *stuck;      /* killed, and not gone */
         uint32_t last_job;
+
+        ModelStore *models;
+        ModelReports *reports;
 } Manager;
 
 /* Takes over nothing; `root` and `worker` must stay. Reads configuration, GPUs and their states, and goes on the bus.
