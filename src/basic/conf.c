@@ -19,6 +19,9 @@
 #define CONF_FILE_MAX (1024 * 1024)
 #define CONF_VALUE_SPACE " \t\r"
 
+/* Longer than any key, shorter than any token. */
+#define KEY_QUOTED_MAX 24U
+
 static const char *const conf_directories[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
 
 typedef struct Loader {
@@ -30,7 +33,9 @@ typedef struct Loader {
         void *userdata;
 
         const char *file;
-        char *section; /* of the line being read */
+        char *section;   /* of the line being read */
+        unsigned *lines; /* of the items; NULL: of no interest */
+        bool discreet;
         bool refused;
 } Loader;
 
@@ -81,6 +86,35 @@ static int enter_section(Loader *l, unsigned line, char *text) {
         return 0;
 }
 
+/* A token in the wrong place may look like a key: what is quoted could not be one. */
+static bool may_quote_key(const Loader *l, const char *key) {
+        return !l->discreet || (strlen(key) <= KEY_QUOTED_MAX &&
+                                !key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")]);
+}
+
+/* 0; or 1, said, for a key that is there already and may not be. */
+static int note_line(Loader *l, const ConfItem *item, unsigned line) {
+        unsigned *seen = l->lines ? &l->lines[item - l->items] : NULL;
+
+        if (!seen)
+                return 0;
+        if (*seen > 0 && (item->flags & CONF_ONCE)) {
+                refuse(l, line, "%s= stands in line %u already", item->key, *seen);
+                return 1;
+        }
+        *seen = line;
+        return 0;
+}
+
+static void refuse_value(Loader *l, unsigned line, const ConfItem *item, const char *value, int error) {
+        const char *why = item->expected ?: strerror(-error), *word = item->expected ? "expected " : "";
+
+        if (item->flags & CONF_SECRET)
+                refuse(l, line, "%s= cannot be what it is: %s%s", item->key, word, why);
+        else
+                refuse(l, line, "%s= cannot be '%s': %s%s", item->key, value, word, why);
+}
+
 /* 0, or -ENOMEM: everything else is reported and the next line read. */
 static int read_line(Loader *l, unsigned line, char *text) {
         const ConfItem *item;
@@ -91,11 +125,17 @@ static int read_line(Loader *l, unsigned line, char *text) {
                 return enter_section(l, line, text);
         equal = strchr(text, '=');
         if (!equal) {
-                refuse(l, line, "'%s' is neither a section nor Key=value", text);
+                if (l->discreet)
+                        refuse(l, line, "neither a section nor key = value");
+                else
+                        refuse(l, line, "'%s' is neither a section nor Key=value", text);
                 return 0;
         }
         if (!l->section) {
-                refuse(l, line, "'%s' stands in no section that is known", text);
+                if (l->discreet)
+                        refuse(l, line, "stands in no section that is known");
+                else
+                        refuse(l, line, "'%s' stands in no section that is known", text);
                 return 0;
         }
         *equal = 0;
@@ -103,12 +143,15 @@ static int read_line(Loader *l, unsigned line, char *text) {
         value = strip(equal + 1);
         item = find_item(l, key);
         if (!item) {
-                refuse(l, line, "unknown key %s= in section [%s]", key, l->section);
+                refuse(l, line, "unknown key %s%sin section [%s]", may_quote_key(l, key) ? key : "",
+                       may_quote_key(l, key) ? "= " : "", l->section);
                 return 0;
         }
+        if (note_line(l, item, line) > 0)
+                return 0;
         r = item->parse(item, value, (char *) l->target + item->offset);
         if (r < 0 && r != -ENOMEM) {
-                refuse(l, line, "%s= cannot be '%s': %s", key, value, strerror(-r));
+                refuse_value(l, line, item, value, r);
                 return 0;
         }
         return r;
@@ -329,6 +372,34 @@ int conf_load(const char *root, const char *name, const ConfItem *items, size_t 
         if (r < 0)
                 return r;
         return l.refused ? -EINVAL : 0;
+}
+
+int conf_load_file(const char *path, const char *name, const ConfItem *items, size_t n_items, void *target, unsigned *lines,
+                   ConfReport report, void *userdata) {
+        _cleanup_free_ uint8_t *data = NULL;
+        Loader l = {
+                .items = items,
+                .n_items = n_items,
+                .target = target,
+                .report = report,
+                .userdata = userdata,
+                .file = name,
+                .lines = lines,
+                .discreet = true,
+        };
+        size_t size;
+        int r;
+
+        r = read_file_at(AT_FDCWD, path, CONF_FILE_MAX, &data, &size);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                refuse(&l, 0, "cannot be read: %s", read_file_strerror(r));
+        else if (memchr(data, 0, size))
+                refuse(&l, 0, "is not text: it has a NUL in it");
+        else
+                r = read_text(&l, (char *) data);
+        return r == -ENOMEM ? r : l.refused ? -EINVAL : 0;
 }
 
 int conf_parse_bool(const ConfItem *item, const char *value, void *target) {

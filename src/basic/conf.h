@@ -14,11 +14,18 @@ typedef struct ConfItem ConfItem;
  * resets the target. */
 typedef int (*ConfParser)(const ConfItem *item, const char *value, void *target);
 
+typedef enum ConfFlags {
+        CONF_ONCE = 1 << 0,   /* a second assignment in a file is a mistake, not a change of mind */
+        CONF_SECRET = 1 << 1, /* the value is not quoted when it is refused */
+} ConfFlags;
+
 struct ConfItem {
         const char *section;
         const char *key;
         ConfParser parse;
         size_t offset; /* of the target in the structure given to conf_load() */
+        ConfFlags flags;
+        const char *expected; /* what is said to be expected when `parse` refuses; may be NULL */
 };
 
 /* Where a line was refused, and why; `line` is 0 for a whole file. */
@@ -30,6 +37,12 @@ typedef void (*ConfReport)(const char *file, unsigned line, const char *message,
  * go unnoticed. 0, -EINVAL when anything was refused, -ENOMEM. */
 int conf_load(const char *root, const char *name, const ConfItem *items, size_t n_items, void *target,
               ConfReport report, void *userdata);
+
+/* Reads one file, without drop-ins, which must be there; it is called `name` in reports. `lines`, with n_items members, gets
+ * where each key stood last, 0 for nowhere. Such files may have secrets in them: what is not understood is not quoted. The
+ * same results as conf_load(). */
+int conf_load_file(const char *path, const char *name, const ConfItem *items, size_t n_items, void *target, unsigned *lines,
+                   ConfReport report, void *userdata);
 
 /* Parsers for common targets. Strings and lists are replaced and belong to the caller's structure. */
 int conf_parse_bool(const ConfItem *item, const char *value, void *target);     /* bool: 1 yes y true t on, … */

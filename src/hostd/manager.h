@@ -14,6 +14,7 @@
 #define HOST_BUS_PATH  "/org/cocoon/Host1"
 #define HOST_STATE_DIR "/var/lib/cocoon/gpu"
 
+#define ACTION_LEASE_GPUS    "org.cocoon.host1.lease-gpus"
 #define ACTION_MANAGE_GPUS   "org.cocoon.host1.manage-gpus"
 #define ACTION_MANAGE_MODELS "org.cocoon.host1.manage-models"
 
@@ -23,6 +24,8 @@ DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
 typedef struct GpuJob GpuJob;
 typedef struct GpuObject GpuObject;
 typedef struct Job Job;
+typedef struct KeptLease KeptLease;
+typedef struct Lease Lease;
 typedef struct ModelReports ModelReports;
 typedef struct ModelStore ModelStore;
 typedef struct PolkitQuery PolkitQuery;
@@ -39,13 +42,13 @@ typedef struct Manager {
         const char *worker; /* the program that is run for each operation */
         char *state_dir;
         HostConfig config;
-        gid_t group; /* whose members may do everything, if it has_group */
-        bool has_group;
+        gid_t group, worker_group; /* whose members may do everything, or lease GPUs; -1: there is none */
 
         GpuObject *gpus;    /* lists */
         Job *jobs;
         PolkitQuery *queries;
         Worker *stuck;      /* killed, and not gone */
+        KeptLease *kept;    /* by systemd for the daemon before; while it starts */
         uint32_t last_job;
 
         ModelStore *models;

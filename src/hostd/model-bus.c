@@ -119,27 +119,37 @@ static int refuse_option(sd_bus_message *message, sd_bus_error *error) {
                                           "Options: expected none, found '%s'. None are defined yet.", option);
 }
 
-static int build(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+static int read_build(sd_bus_message *message, ModelSpec *ret, sd_bus_error *error) {
         const char *text;
-        ModelSpec spec;
-        ModelJob *j;
         Fault fault;
         int r;
 
         r = sd_bus_message_read(message, "s", &text);
         if (r >= 0)
                 r = refuse_option(message, error);
-        if (r < 0)
+        if (r < 0 || model_spec_parse(text, ret, &fault) >= 0)
                 return r;
-        if (model_spec_parse(text, &spec, &fault) < 0)
-                return host_error_set(error, HOST_ERROR_INVALID_SPECIFICATION, "%s: expected %s, found %s.", fault.what,
-                                      fault.expected, fault.found);
-        r = model_job_request(m, MODEL_BUILD, &spec, &j, error);
+        return host_error_set(error, HOST_ERROR_INVALID_SPECIFICATION, "%s: expected %s, found %s.", fault.what, fault.expected,
+                              fault.found);
+}
+
+static int build(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        ModelSpec spec;
+        ModelJob *j;
+        int r;
+
+        r = read_build(message, &spec, error);
+        if (r >= 0)
+                r = model_job_request(m, MODEL_BUILD, &spec, &j, error);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->base.path);
 }
 
 int model_bus_build(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return polkit_run(userdata, message, ACTION_MANAGE_MODELS, build, error);
+        ModelSpec spec;
+        int r;
+
+        r = read_build(message, &spec, error);
+        return r < 0 ? r : polkit_run(userdata, message, ACTION_MANAGE_MODELS, build, error);
 }
 
 int model_bus_get(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The finished image of a model in the store. */
+
+#include "model/store.h"
+
+typedef struct LaunchModel {
+        ModelSpec spec;   /* complete */
+        char *image, *tree;
+        unsigned n_others; /* commits of the same name that were there too, and older, where none was asked for */
+} LaunchModel;
+
+void launch_model_done(LaunchModel *m);
+
+/* The image that `wanted` names in `directory`; without a commit, the one that was finished last. 0; with *ret_fault -ENOENT when
+ * there is none, -EKEYREJECTED for another root hash than the one asked for, -EBADMSG for one that only looks finished, other
+ * errnos; -ENOMEM. */
+int launch_model_find(const char *directory, const ModelSpec *wanted, LaunchModel *ret, Fault *ret_fault);
