@@ -3,6 +3,8 @@
 
 /* Following jobs to their end. */
 
+#include <stdbool.h>
+
 #include "ctl/client.h"
 
 typedef struct Follow Follow;
@@ -12,6 +14,9 @@ typedef struct Follow Follow;
 int follow_new(sd_bus *bus, bool steps, Follow **ret);
 Follow *follow_free(Follow *f);
 DEFINE_CLEANUP_FUNC(Follow *, follow_free)
+
+/* Whether the progress of such a job is one of bytes, and not of steps. */
+bool follow_counts_bytes(const char *kind);
 
 /* One to wait for. 0 or -ENOMEM. */
 int follow_add(Follow *f, const char *job, const char *kind, const char *subject);
