@@ -3,6 +3,8 @@
 
 /* Following jobs to their end. */
 
+#include <stdbool.h>
+
 #include "ctl/client.h"
 
 typedef struct Follow Follow;
@@ -15,6 +17,9 @@ DEFINE_CLEANUP_FUNC(Follow *, follow_free)
 
 /* How long a daemon that went away may take to come back: by default 3 minutes, in which it can be stopped and started. */
 void follow_set_patience(Follow *f, uint64_t usec);
+
+/* Whether the progress of such a job is one of bytes, and not of steps. */
+bool follow_counts_bytes(const char *kind);
 
 /* One to wait for, as long as this daemon is there. 0 or -ENOMEM. */
 int follow_add(Follow *f, const char *job, const char *kind, const char *subject);
