@@ -76,7 +76,7 @@ static void report(const char *file, unsigned line, const char *message, void *u
 static unsigned instance_of(const char *worker) {
         size_t length = worker ? strlen(worker) : 0;
 
-        return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) atoi(worker) : 0;
+        return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) strtoul(worker, NULL, 10) : 0;
 }
 
 static int load(Launch *l) {
