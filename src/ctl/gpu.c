@@ -30,7 +30,7 @@ static const char *number_text(json_object *gpu, const char *key) {
 int gpu_print_list(json_object *gpus) {
         static const TableColumn columns[] = {
                 { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
-                { "STATE", state_color }, { "FAILURE" },
+                { "STATE", state_color }, { "HOLDER" }, { "FAILURE" },
         };
         _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
@@ -43,7 +43,8 @@ int gpu_print_list(json_object *gpus) {
                 const char *const cells[ELEMENTSOF(columns)] = {
                         client_text(g, "Address"),      client_text(g, "Name"),     client_text(g, "Driver"),
                         number_text(g, "IOMMUGroup"),   number_text(g, "NUMANode"), client_text(g, "CCMode"),
-                        client_text(g, "PPCIeMode"),    client_text(g, "State"),    failure_message(g),
+                        client_text(g, "PPCIeMode"),    client_text(g, "State"),    client_text(g, "Holder"),
+                        failure_message(g),
                 };
 
                 if (table_add(table, cells) < 0)
@@ -128,6 +129,7 @@ static void print_status(json_object *g) {
                       terminal_color(stdout, COLOR_PLAIN), client_text(g, "Name"), client_text(g, "Chip"));
         (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
                       terminal_color(stdout, COLOR_PLAIN));
+        print_field("Holder", client_text(g, "Holder"));
         print_field("Failure", failure_message(g));
         print_field("CC mode", client_text(g, "CCMode"));
         print_field("PPCIe mode", client_text(g, "PPCIeMode"));
@@ -157,7 +159,7 @@ int verb_gpu_status(const CtlOptions *o, char *const *args) {
         for (size_t i = 0; i < json_object_array_length(selected); i++) {
                 json_object *g = json_object_array_get_idx(selected, i);
 
-                if (strcmp(client_text(g, "State"), "ready") != 0)
+                if (strcmp(client_text(g, "State"), "ready") != 0 && strcmp(client_text(g, "State"), "leased") != 0)
                         status = CTL_FAILED;
                 if (!o->json)
                         print_status(g);

@@ -22,6 +22,7 @@
 #define HOST_ERROR_LIMITS_EXCEEDED       HOST_ERROR("LimitsExceeded")
 #define HOST_ERROR_NO_SPACE              HOST_ERROR("NoSpace")
 #define HOST_ERROR_NO_SUCH_GPU           HOST_ERROR("NoSuchGPU")
+#define HOST_ERROR_NOT_READY             HOST_ERROR("NotReady")
 #define HOST_ERROR_NOT_PERMITTED         HOST_ERROR("NotPermitted")
 #define HOST_ERROR_NOT_SUPPORTED         HOST_ERROR("NotSupported")
 #define HOST_ERROR_STATE_NOT_STORED      HOST_ERROR("StateNotStored")

@@ -5,6 +5,7 @@
 
 #include "hostd/error.h"
 #include "hostd/gpu-job.h"
+#include "hostd/lease.h"
 #include "hostd/polkit.h"
 
 #define GPU_PREFIX HOST_BUS_PATH "/gpu"
@@ -31,7 +32,7 @@ int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *use
         Manager *m = userdata;
 
         for (GpuObject *g = m->gpus; g; g = g->next)
-                if (strcmp(g->path, path) == 0 || is_short_path(path, g->address)) {
+                if (!g->forgotten && (strcmp(g->path, path) == 0 || is_short_path(path, g->address))) {
                         *ret = g;
                         return 1;
                 }
@@ -43,7 +44,7 @@ int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, s
         _cleanup_(strv_freep) char **paths = NULL;
 
         for (const GpuObject *g = m->gpus; g; g = g->next)
-                if (strv_append(&paths, strdup(g->path)) < 0)
+                if (!g->forgotten && strv_append(&paths, strdup(g->path)) < 0)
                         return -ENOMEM;
         *ret = TAKE_PTR(paths);
         return 0;
@@ -63,6 +64,7 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
                 { "CCMode",       g->cc_mode                         },
                 { "PPCIeMode",    g->ppcie_mode                      },
                 { "State",        gpu_state_to_string(g->state)      },
+                { "Holder",       g->state == GPU_LEASED && g->lease ? g->lease->holder : "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
@@ -97,18 +99,22 @@ static int get_job(sd_bus *bus, const char *path, const char *interface, const c
         return sd_bus_message_append(reply, "o", g->job ? g->job->base.path : "/");
 }
 
-int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
-        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
+int gpu_bus_read_flags(sd_bus_message *message, sd_bus_error *error) {
         uint64_t flags;
-        GpuJob *j;
         int r;
 
         r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
+        if (r < 0 || flags == 0)
                 return r;
-        if (flags != 0)
-                return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
-                                         "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
+        return host_error_set(error, HOST_ERROR_INVALID_FLAGS,
+                              "Flags: expected 0, found %" PRIu64 ". None are defined yet.", flags);
+}
+
+int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error) {
+        bool restore = strncmp(sd_bus_message_get_member(message), "Restore", strlen("Restore")) == 0;
+        GpuJob *j;
+        int r;
+
         r = gpu_job_request(g, restore ? WORKER_RESTORE : WORKER_PREPARE, &j, error);
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", j->base.path);
 }
@@ -122,10 +128,29 @@ static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         return gpu_bus_begin(g, message, error);
 }
 
-static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int lease(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        const char *holder;
+        void *g;
+        int r;
+
+        if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
+                return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
+        r = sd_bus_message_read(message, "s", &holder);
+        return r < 0 ? r : lease_request(g, message, holder, polkit_sender(m, message), error);
+}
+
+static int method_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         GpuObject *g = userdata;
 
-        return polkit_run(g->manager, message, ACTION_MANAGE_GPUS, begin, error);
+        return polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
+}
+
+static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        GpuObject *g = userdata;
+        int r;
+
+        r = gpu_bus_read_flags(message, error);
+        return r < 0 ? r : polkit_run(g->manager, message, ACTION_MANAGE_GPUS, begin, error);
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
@@ -146,10 +171,14 @@ const sd_bus_vtable gpu_vtable[] = {
         SD_BUS_PROPERTY("PPCIeMode", "s", get_string, 0, EMITS),
         SD_BUS_PROPERTY("State", "s", get_string, 0, EMITS),
         SD_BUS_PROPERTY("Failure", "(ss)", get_failure, 0, EMITS),
+        SD_BUS_PROPERTY("Holder", "s", get_string, 0, EMITS),
         SD_BUS_PROPERTY("Job", "o", get_job, 0, EMITS),
         SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_begin,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Restore", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("o", job), method_begin,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Lease", SD_BUS_ARGS("s", holder),
+                                SD_BUS_RESULT("h", device, "h", iommu, "h", lease), method_lease,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

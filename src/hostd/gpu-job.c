@@ -9,19 +9,27 @@
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "hostd/error.h"
+#include "hostd/lease.h"
 #include "hostd/udev.h"
 #include "hostd/worker.h"
 
-/* How long a worker may take to end after its last word, and to die after it was killed. */
+/* How long a worker may take to undo what it did when its time is up (as long as it had at most), to end after its last
+ * word, and to die after it was killed. */
+#define JOB_UNDO_USEC  (60 * USEC_PER_SEC)
 #define JOB_GRACE_USEC (10 * USEC_PER_SEC)
 #define JOB_DEATH_USEC (2 * USEC_PER_SEC)
 
-/* What an operation makes of a GPU. An inspection leaves the state as it is. */
+/* What an operation makes of a GPU. One that looks leaves nothing behind that a later daemon would have to know of, and
+ * what is asked for meanwhile waits. An inspection leaves the state as it is. */
 static const struct {
         GpuState during, after;
-} outcomes[_WORKER_OPERATION_MAX] = {
-        [WORKER_PREPARE] = { GPU_PREPARING, GPU_READY     },
-        [WORKER_RESTORE] = { GPU_RESTORING, GPU_UNMANAGED },
+        bool looks;
+} operations[_WORKER_OPERATION_MAX] = {
+        [WORKER_INSPECT] = { .looks = true                               },
+        [WORKER_PREPARE] = { GPU_PREPARING, GPU_READY,     false         },
+        [WORKER_RESTORE] = { GPU_RESTORING, GPU_UNMANAGED, false         },
+        [WORKER_CHECK]   = { GPU_PREPARING, GPU_READY,     .looks = true },
+        [WORKER_LEASE]   = { GPU_LEASED,    GPU_LEASED,    false         },
 };
 
 /* Of which it is the first member. */
@@ -67,6 +75,11 @@ static void kill_worker(GpuJob *j) {
         set_timer(j, JOB_DEATH_USEC);
 }
 
+static void answer_step(GpuJob *j, bool go) {
+        j->step_open = false;
+        worker_answer(j->worker, go);
+}
+
 void gpu_job_abort(GpuJob *j, JobResult result, const char *error, const char *format, ...) {
         va_list ap;
 
@@ -83,16 +96,31 @@ static void protocol_error(GpuJob *j, const char *found) {
                       "the worker: expected a message of its protocol, found %s. This is a bug in Cocoon.", found);
 }
 
+static void conclude_late(GpuJob *j, const char *then) {
+        conclude(j, JOB_TIMEOUT, HOST_ERROR_DEVICE_TIMEOUT,
+                 "%s: expected the job to end within %" PRIu64 " s (JobTimeoutSec=), found it in step %s. %s", j->gpu->address,
+                 j->base.manager->config.job_timeout_usec / USEC_PER_SEC, j->late, then);
+}
+
+/* Its time is up: it may undo what it did, and is killed when that takes as long again. */
+static void give_up(GpuJob *j) {
+        uint64_t timeout = j->base.manager->config.job_timeout_usec;
+
+        (void) snprintf(j->late, sizeof(j->late), "%s", j->base.step[0] ? j->base.step : "none");
+        gpu_job_cancel(j);
+        set_timer(j, timeout < JOB_UNDO_USEC ? timeout : JOB_UNDO_USEC);
+}
+
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         GpuJob *j = userdata;
 
-        if (j->base.state == JOB_RUNNING)
-                gpu_job_abort(j, JOB_TIMEOUT, HOST_ERROR_DEVICE_TIMEOUT,
-                              "%s: expected the job to end within %" PRIu64 " s (JobTimeoutSec=), found it in step %s. "
-                              "Look into the kernel's log; if the device hangs, power the host off and on.",
-                              j->gpu->address, j->base.manager->config.job_timeout_usec / USEC_PER_SEC,
-                              j->base.step[0] ? j->base.step : "none");
-        else if (!j->killed)
+        if (j->base.state == JOB_RUNNING && !j->late[0])
+                give_up(j);
+        else if (j->base.state == JOB_RUNNING) {
+                conclude_late(j, "Its process did not end and was killed. Look into the kernel's log; if the device hangs, "
+                                 "power the host off and on.");
+                kill_worker(j);
+        } else if (!j->killed)
                 kill_worker(j);
         else {
                 if (j->worker) {
@@ -126,11 +154,6 @@ static bool flag(json_object *o, const char *key) {
                json_object_get_boolean(value);
 }
 
-static void answer_step(GpuJob *j, bool go) {
-        j->step_open = false;
-        worker_answer(j->worker, go);
-}
-
 /* The record is durable, or cannot be; and while it was written the job may have been cancelled or have ended. */
 static void on_saved(GpuObject *g, int r) {
         GpuJob *j = g->job;
@@ -139,19 +162,21 @@ static void on_saved(GpuObject *g, int r) {
                 return;
         if (r < 0)
                 j->store_errno = -r;
-        answer_step(j, r >= 0 && !j->cancel);
+        answer_step(j, r >= 0);
 }
 
 static void on_step(GpuJob *j, json_object *o) {
+        const char *step = member(o, "step", "");
         json_object *record;
 
         if (j->step_open) {
                 protocol_error(j, "a step while another one waits for its answer");
                 return;
         }
-        job_set_step(&j->base, member(o, "step", ""), number(o, "n") > 0 ? number(o, "n") - 1 : 0, number(o, "of"));
+        job_set_step(&j->base, step, number(o, "n") > 0 ? number(o, "n") - 1 : 0, number(o, "of"));
         j->step_open = true;
-        if (j->operation == WORKER_INSPECT) {
+        if (operations[j->operation].looks || j->cancel ||
+            (j->operation == WORKER_LEASE && strcmp(step, worker_step_to_string(WORKER_STEP_LEND)) != 0)) {
                 answer_step(j, !j->cancel);
                 return;
         }
@@ -162,16 +187,27 @@ static void on_step(GpuJob *j, json_object *o) {
         gpu_object_save(j->gpu, on_saved);
 }
 
+static void on_lent(GpuJob *j) {
+        if (worker_take_loan(j->worker, &j->gpu->lease->loan) < 0)
+                protocol_error(j, "a GPU that is lent without descriptors");
+        else
+                conclude(j, JOB_DONE, NULL, NULL);
+}
+
 /* What the worker claims must be what udev shows. */
 static void on_done(GpuJob *j, json_object *o) {
         GpuObject *g = j->gpu;
         const char *cc = member(o, "cc", "unknown");
         bool ready;
 
+        if (j->operation == WORKER_LEASE) {
+                on_lent(j);
+                return;
+        }
         gpu_object_set_modes(g, cc, member(o, "ppcie", "unknown"));
         (void) host_udev_probe(j->base.manager, g->address, NULL);
         ready = strcmp(cc, "on") == 0 && strcmp(g->driver, "vfio-pci") == 0;
-        if ((j->operation == WORKER_PREPARE || g->adopt) && !ready)
+        if (operations[j->operation].after == GPU_READY && !ready)
                 conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
                          "%s: expected CC mode on and driver vfio-pci, found CC mode %s and driver %s. "
                          "Prepare it again, or restore it.", g->address, g->cc_mode, *g->driver ? g->driver : "none");
@@ -192,21 +228,24 @@ static void on_failed(GpuJob *j, json_object *o) {
         const char *errno_name = member(o, "errno", NULL);
         const char *error = host_error_from_errno_name(errno_name);
         const char *advice = member(o, "advice", ""), *cc = member(o, "cc", "unknown");
-        JobResult result = JOB_FAILED;
+        bool cancelled = j->cancel && errno_name && strcmp(errno_name, "ECANCELED") == 0;
 
         j->rolled_back = flag(o, "rolled-back");
         /* What was not looked at and not changed is as it was. */
         if (!j->rolled_back || strcmp(cc, "unknown") != 0)
                 gpu_object_set_modes(j->gpu, cc, member(o, "ppcie", "unknown"));
-        if (j->cancel && j->rolled_back && errno_name && strcmp(errno_name, "ECANCELED") == 0)
-                result = JOB_CANCELED;
         if (j->store_errno > 0) {
                 conclude(j, JOB_FAILED, j->store_errno == ENOSPC ? HOST_ERROR_NO_SPACE : HOST_ERROR_STATE_NOT_STORED,
                          "%s: the state could not be stored below %s before step %s: %s.", j->gpu->address,
                          j->base.manager->state_dir, j->base.step, strerror(j->store_errno));
                 return;
         }
-        conclude(j, result, error, "%s: %s: expected %s, found %s%s%s", member(o, "step", "start"),
+        if (cancelled && j->late[0]) {
+                conclude_late(j, j->rolled_back ? "What it had done was undone. Look into the kernel's log, and try again."
+                                                : "Not all that it had done was undone: prepare the GPU again, or restore it.");
+                return;
+        }
+        conclude(j, cancelled && j->rolled_back ? JOB_CANCELED : JOB_FAILED, error, "%s: %s: expected %s, found %s%s%s", member(o, "step", "start"),
                      member(o, "what", j->gpu->address), member(o, "expected", "success"), member(o, "found", "failure"),
                      *advice ? "; " : "", advice);
 }
@@ -259,11 +298,21 @@ static void on_ended(void *userdata, const siginfo_t *how) {
 
 static const WorkerOps worker_ops = { .message = on_message, .ended = on_ended };
 
+/* One that may have been lent comes back as others do that were. */
+static GpuState state_after(const GpuJob *j) {
+        if (j->base.result == JOB_DONE)
+                return operations[j->operation].after;
+        if (j->operation == WORKER_LEASE)
+                return j->rolled_back ? j->before : GPU_LEASED;
+        if (j->base.result == JOB_CANCELED && !operations[j->operation].looks)
+                return j->before;
+        return GPU_FAILED;
+}
+
 /* What the job's end means for the GPU. */
 static void settle(GpuJob *j) {
         GpuObject *g = j->gpu;
-        GpuState state = outcomes[j->operation].after;
-        bool adopted = g->adopt;
+        GpuState state = state_after(j);
 
         if (j->rolled_back && !j->had_record) {
                 (void) json_object_put(g->record);
@@ -271,23 +320,18 @@ static void settle(GpuJob *j) {
         }
         if (j->operation == WORKER_INSPECT && j->base.result != JOB_DONE)
                 log_warning("%s: its mode is not known: %s", g->address, j->base.message ?: "");
-        if (j->operation == WORKER_INSPECT && !g->adopt)
+        if (j->operation == WORKER_INSPECT)
                 return;
-        if (adopted)
-                state = GPU_READY;
-        g->adopt = false;
         if (j->base.result == JOB_DONE && j->operation == WORKER_RESTORE) {
                 (void) json_object_put(g->record);
                 g->record = NULL;
         }
-        if (j->base.result == JOB_CANCELED && !adopted)
-                state = j->before;
-        else if (j->base.result != JOB_DONE)
-                state = GPU_FAILED;
-        if (state == GPU_FAILED)
-                gpu_object_set_state(g, state, j->base.error, j->base.message);
-        else
-                gpu_object_set_state(g, state, NULL, NULL);
+        if (j->operation == WORKER_LEASE) {
+                lease_settle(g, j->base.error, j->base.message);
+                if (g->lease)
+                        return; /* it is on record already */
+        }
+        gpu_object_set_state(g, state, state == GPU_FAILED ? j->base.error : NULL, state == GPU_FAILED ? j->base.message : NULL);
         gpu_object_save(g, NULL);
 }
 
@@ -312,30 +356,44 @@ static void end(GpuJob *j) {
         if (next) {
                 g->job = next;
                 start(next);
-        }
+        } else
+                lease_next(g);
+}
+
+static int describe_options(const GpuJob *j, json_object **ret) {
+        _cleanup_json_ json_object *o = NULL;
+
+        if (j->operation != WORKER_LEASE)
+                return 0;
+        o = json_object_new_object();
+        if (!o || json_add_int(o, "uid", j->gpu->lease->uid) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(o);
+        return 0;
 }
 
 static void start(GpuJob *j) {
+        _cleanup_json_ json_object *options = NULL;
         GpuObject *g = j->gpu;
         int r;
 
         j->before = g->state;
         j->had_record = g->record;
         job_set_running(&j->base);
-        r = worker_start(j->base.manager, j->operation, g->address, g->record, &worker_ops, j, &j->worker);
+        r = describe_options(j, &options);
+        if (r >= 0)
+                r = worker_start(j->base.manager, j->operation, g->address, g->record, options, &worker_ops, j, &j->worker);
         if (r < 0) {
                 conclude(j, JOB_FAILED, HOST_ERROR_WORKER_FAILED, "%s: cannot start the worker %s: %s", g->address,
                          j->base.manager->worker, strerror(-r));
                 /* Nobody is to be waited for; but whoever asked for the job wants to know its path first. */
-                j->killed = true;
+                j->killed = j->rolled_back = true;
                 set_timer(j, 0);
                 return;
         }
         set_timer(j, j->base.manager->config.job_timeout_usec);
-        if (j->operation != WORKER_INSPECT) {
-                g->adopt = false;
-                gpu_object_set_state(g, outcomes[j->operation].during, NULL, NULL);
-        }
+        if (j->operation != WORKER_INSPECT)
+                gpu_object_set_state(g, operations[j->operation].during, NULL, NULL);
 }
 
 static int new_job(GpuObject *g, WorkerOperation operation, GpuJob **ret) {
@@ -357,7 +415,7 @@ static int new_job(GpuObject *g, WorkerOperation operation, GpuJob **ret) {
         return 0;
 }
 
-static int refuse_busy(const GpuObject *g, sd_bus_error *error) {
+static int refuse_busy(const GpuObject *g, WorkerOperation operation, sd_bus_error *error) {
         pid_t stuck = worker_stuck(g->manager, g->address);
 
         if (stuck > 0)
@@ -366,6 +424,10 @@ static int refuse_busy(const GpuObject *g, sd_bus_error *error) {
                                          "log; if the device hangs, power the host off and on.", g->address, (int) stuck);
         if (g->gone)
                 return host_error_set(error, HOST_ERROR_NO_SUCH_GPU, "%s was unplugged.", g->address);
+        if (g->lease && !g->lease->waits && operation != WORKER_LEASE)
+                return host_error_set(error, HOST_ERROR_IN_USE,
+                                      "%s: expected nobody to have it, found it leased to '%s'. End that first.", g->address,
+                                      g->lease->holder);
         return 0;
 }
 
@@ -373,7 +435,7 @@ int gpu_job_request(GpuObject *g, WorkerOperation operation, GpuJob **ret, sd_bu
         GpuJob *j = g->waiting ?: g->job;
         int r;
 
-        r = refuse_busy(g, error);
+        r = refuse_busy(g, operation, error);
         if (r < 0)
                 return r;
         if (j && j->operation == operation && j->base.state != JOB_ENDING && !j->cancel) {
@@ -381,7 +443,7 @@ int gpu_job_request(GpuObject *g, WorkerOperation operation, GpuJob **ret, sd_bu
                         *ret = j;
                 return 0;
         }
-        if (j && (j->operation != WORKER_INSPECT || g->waiting))
+        if (j && (!operations[j->operation].looks || g->waiting))
                 return host_error_set(error, HOST_ERROR_BUSY,
                                          "%s: job %" PRIu32 " (%s) is at work on it. Wait for it, or cancel it.",
                                          g->address, j->base.id, worker_operation_to_string(j->operation));
@@ -411,7 +473,5 @@ void gpu_job_cancel(GpuJob *j) {
         if (j->base.state != JOB_RUNNING || j->cancel)
                 return;
         j->cancel = true;
-        /* A step that waits for its record is answered when that is there. */
-        if (!j->step_open)
-                worker_answer(j->worker, false);
+        answer_step(j, false);
 }

@@ -15,6 +15,7 @@ struct GpuJob {
 
         Worker *worker;
         sd_event_source *timer;
+        char late[32];    /* the step in which its time was up; "" as long as it is not */
         bool step_open;   /* and waits for its answer */
         bool cancel;      /* was asked for */
         bool killed;      /* the worker was */

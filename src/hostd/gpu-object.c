@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "hostd/error.h"
 #include "hostd/gpu-job.h"
+#include "hostd/lease.h"
 #include "hostd/messages.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
@@ -16,6 +17,7 @@ static const char *const state_names[_GPU_STATE_MAX] = {
         [GPU_UNMANAGED] = "unmanaged",
         [GPU_PREPARING] = "preparing",
         [GPU_READY]     = "ready",
+        [GPU_LEASED]    = "leased",
         [GPU_RESTORING] = "restoring",
         [GPU_FAILED]    = "failed",
 };
@@ -58,7 +60,7 @@ void gpu_object_set_state(GpuObject *g, GpuState state, const char *error, const
         g->state = state;
         replace(&g->error, error);
         replace(&g->message, message);
-        gpu_bus_changed(g, "State", "Failure", NULL);
+        gpu_bus_changed(g, "State", "Failure", "Holder", NULL);
         if (!changed)
                 return;
         log_state(g);
@@ -142,7 +144,13 @@ static void resume(GpuObject *g) {
                 operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
                 gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
         }
-        g->adopt = r >= 0 && record.state == GPU_READY && record.this_boot;
+        if (r >= 0 && record.state == GPU_LEASED && record.this_boot && lease_resume(g, record.holder, record.pipe)) {
+                gpu_object_set_modes(g, record.cc, record.ppcie);
+                gpu_object_set_state(g, GPU_LEASED, NULL, NULL);
+                return;
+        }
+        if (r >= 0 && (record.state == GPU_READY || record.state == GPU_LEASED) && record.this_boot)
+                operation = WORKER_CHECK;
         r = gpu_job_request(g, operation, NULL, NULL);
         if (r < 0)
                 (void) log_error_errno(r, "%s: cannot look at it: %m", g->address);
@@ -187,12 +195,14 @@ GpuObject *gpu_object_free(GpuObject *g) {
         if (m) {
                 GpuObject **p = &m->gpus;
 
-                (void) sd_bus_emit_object_removed(m->bus, g->path);
+                if (!g->forgotten)
+                        (void) sd_bus_emit_object_removed(m->bus, g->path);
                 while (*p != g)
                         p = &(*p)->next;
                 *p = g->next;
         }
-        (void) gpu_save_free(g->save);
+        (void) lease_free(g->lease);
+        state_flush(g);
         (void) json_object_put(g->record);
         free(g->error);
         free(g->message);
@@ -201,23 +211,29 @@ GpuObject *gpu_object_free(GpuObject *g) {
         return NULL;
 }
 
-void gpu_object_remove(GpuObject *g) {
+static void on_forgotten(GpuObject *g, int r) {
         Manager *m = g->manager;
         char address[PCI_ADDRESS_SIZE];
         bool again = g->again;
 
-        if (g->waiting)
-                gpu_job_cancel(g->waiting);
-        if (g->job) {
-                g->gone = true;
-                gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
-                return;
-        }
         log_info("%s is gone", g->address);
         (void) memcpy(address, g->address, sizeof(address));
         (void) gpu_object_free(g);
-        state_forget(m, address);
         manager_notify_status(m);
         if (again)
                 (void) host_udev_probe(m, address, NULL);
+}
+
+void gpu_object_remove(GpuObject *g) {
+        g->gone = true;
+        if (g->waiting)
+                gpu_job_cancel(g->waiting);
+        if (g->job)
+                gpu_job_abort(g->job, JOB_FAILED, HOST_ERROR_DEVICE_GONE, "%s was unplugged", g->address);
+        else {
+                lease_drop(g);
+                (void) sd_bus_emit_object_removed(g->manager->bus, g->path);
+                g->forgotten = true;
+                gpu_object_save(g, on_forgotten);
+        }
 }

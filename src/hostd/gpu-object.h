@@ -12,6 +12,7 @@ typedef enum GpuState {
         GPU_UNMANAGED,
         GPU_PREPARING,
         GPU_READY,
+        GPU_LEASED,
         GPU_RESTORING,
         GPU_FAILED,
         _GPU_STATE_MAX,
@@ -40,9 +41,10 @@ struct GpuObject {
         json_object *record;   /* the worker's: what leads back; NULL: nothing to take back */
 
         GpuJob *job, *waiting; /* what is done to it now and what is done next */
+        Lease *lease; /* asked for, or in other hands */
         GpuSave *save;
-        bool adopt; /* ready according to the record of another daemon; to be seen */
         bool gone;  /* udev says so, a job does not yet */
+        bool forgotten; /* nor is it on the bus any more, only its record is still to go */
         bool again; /* and another one is at its place */
 };
 
@@ -74,7 +76,9 @@ extern const sd_bus_vtable gpu_vtable[];
 int gpu_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int gpu_bus_list(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
 char *gpu_bus_path(const char *address);
-/* Prepare, PrepareGPU, Restore, RestoreGPU, of which the flags are still to be read: begins the job and answers. */
+/* The flags of Prepare, PrepareGPU, Restore, RestoreGPU: 0 or an error. */
+int gpu_bus_read_flags(sd_bus_message *message, sd_bus_error *error);
+/* Begins the job that these are for, and answers. */
 int gpu_bus_begin(GpuObject *g, sd_bus_message *message, sd_bus_error *error);
 
 #define GPU_INTERFACE "org.cocoon.Host1.GPU"

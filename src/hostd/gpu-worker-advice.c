@@ -16,6 +16,7 @@ static const struct {
         { WORKER_STEP_REBIND, ANY, "see the kernel log for why the driver did not take it" },
         { WORKER_STEP_BIND, ANY, "see the kernel log for why vfio-pci did not take it" },
         { ANY, ENODEV, "the device is gone or its link is down: plug it in, or power-cycle the host" },
+        { WORKER_STEP_SURVEY, EIO, "it was changed from outside: prepare it again, or restore it" },
         { WORKER_STEP_SURVEY, EOPNOTSUPP,
           "turn on VT-d or AMD-Vi in the firmware, and boot Linux with intel_iommu=on on Intel" },
         { WORKER_STEP_SURVEY, EBUSY, "end these processes, or stop their services (such as nvidia-persistenced) first" },
@@ -26,6 +27,9 @@ static const struct {
                                          "kernel log; the driver may yet let go" },
         { WORKER_STEP_OPEN, EBUSY, "shut down the guest that has it" },
         { WORKER_STEP_OPEN, EOPNOTSUPP, "load VFIO: systemctl start modprobe@vfio_pci.service" },
+        { WORKER_STEP_OPEN, EADDRNOTAVAIL,
+          "there was no room for its memory: see the kernel log; turn on decoding above 4 GiB in the firmware, or boot "
+          "Linux with pci=realloc" },
         { WORKER_STEP_PERMISSIONS, EPERM, "allow it out of band, through the board's management controller" },
         { WORKER_STEP_QUERY, EOPNOTSUPP, "ask for a mode that this device has: an NVSwitch has protected PCIe" },
         { WORKER_STEP_PERMISSIONS, EOPNOTSUPP, "this firmware or chip has no such mode: update the VBIOS" },

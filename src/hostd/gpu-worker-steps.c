@@ -262,6 +262,8 @@ int worker_open(GpuWorker *w) {
         int r;
 
         r = worker_announce(w, WORKER_STEP_OPEN);
+        if (r >= 0)
+                r = vfio_take_back(gpu_device(w), &w->fault);
         if (r < 0)
                 return r;
         r = w->ops->open_vfio(gpu_device(w), &w->access, &w->fault);

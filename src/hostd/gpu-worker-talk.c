@@ -16,8 +16,12 @@ static const bool steps_of[_WORKER_OPERATION_MAX][_WORKER_STEP_MAX] = {
         [WORKER_PREPARE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_VERIFY] = true },
         [WORKER_RESTORE] = { [WORKER_STEP_IDENTIFY ... WORKER_STEP_REBIND] = true },
         [WORKER_CHECK] = {
-                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_OPEN] = true, [WORKER_STEP_BOOT] = true,
-                [WORKER_STEP_QUERY] = true, [WORKER_STEP_RESET] = true, [WORKER_STEP_VERIFY] = true,
+                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_SURVEY] = true, [WORKER_STEP_OPEN] = true,
+                [WORKER_STEP_BOOT] = true, [WORKER_STEP_QUERY] = true, [WORKER_STEP_RESET] = true,
+                [WORKER_STEP_VERIFY] = true,
+        },
+        [WORKER_LEASE] = {
+                [WORKER_STEP_IDENTIFY] = true, [WORKER_STEP_SURVEY] = true, [WORKER_STEP_LEND] = true,
         },
 };
 
@@ -143,6 +147,20 @@ static int get_mode(json_object *options, CcMode *ret) {
         return r < 0 || *ret == _CC_MODE_INVALID || *ret == CC_MODE_OFF ? -EINVAL : 0;
 }
 
+static int get_uid(json_object *options, uid_t *ret) {
+        json_object *uid;
+        int64_t value;
+
+        *ret = (uid_t) -1;
+        if (!json_object_object_get_ex(options, "uid", &uid))
+                return 0;
+        value = json_object_is_type(uid, json_type_int) ? json_object_get_int64(uid) : -1;
+        if (value < 0 || value >= UINT32_MAX)
+                return -EINVAL;
+        *ret = (uid_t) value;
+        return 0;
+}
+
 int worker_receive_start(GpuWorker *w) {
         _cleanup_json_ json_object *message = NULL;
         json_object *record = NULL, *options = NULL;
@@ -158,6 +176,9 @@ int worker_receive_start(GpuWorker *w) {
         r = get_mode(options, &w->mode);
         if (r < 0)
                 return fault_set(&w->fault, r, "option mode", "on, devtools or ppcie", "something else");
+        r = get_uid(options, &w->uid);
+        if (r < 0 || (w->operation == WORKER_LEASE && w->uid == (uid_t) -1))
+                return fault_set(&w->fault, EINVAL, "option uid", "a user", "something else");
         if (json_get_string(options, "root", &root) >= 0 && strlen(root) < sizeof(w->root)) {
                 (void) snprintf(w->root, sizeof(w->root), "%s", root);
                 w->host.root = w->root;
@@ -207,5 +228,5 @@ void worker_send_result(GpuWorker *w, int error) {
         if (r >= 0)
                 r = add_state(o, w);
         if (r >= 0)
-                (void) worker_send(w->fd, TAKE_PTR(o));
+                (void) worker_send_loan(w->fd, TAKE_PTR(o), error >= 0 && w->operation == WORKER_LEASE ? &w->loan : NULL);
 }

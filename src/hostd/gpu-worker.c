@@ -152,11 +152,41 @@ static int restore(GpuWorker *w) {
         return give_back(w, recorded);
 }
 
+/* One that was ready: still with VFIO, and nobody has it. */
+static int survey_ready(GpuWorker *w) {
+        Binding now;
+        int r;
+
+        r = survey(w);
+        if (r >= 0)
+                r = binding_read(&w->members[0].device, &now, &w->fault);
+        if (r >= 0 && !binding_is_vfio(now.driver))
+                r = fault_set(&w->fault, EIO, w->address, "driver " VFIO_PCI, "%s", *now.driver ? now.driver : "none");
+        if (r >= 0)
+                r = vfio_take_back(&w->members[0].device, &w->fault);
+        return r < 0 ? r : worker_check_users(w, true);
+}
+
+/* What was given before an error is taken back. */
+static int lease(GpuWorker *w) {
+        const PciDevice *d = &w->members[0].device;
+        int r;
+
+        r = survey_ready(w);
+        if (r >= 0)
+                r = worker_announce(w, WORKER_STEP_LEND);
+        if (r < 0)
+                return r;
+        r = vfio_lend(d, w->uid, &w->loan, &w->fault);
+        w->changed = r < 0 && vfio_take_back(d, NULL) < 0;
+        return r;
+}
+
 static int check(GpuWorker *w) {
         CcStatus status;
         int r;
 
-        r = worker_identify(w);
+        r = survey_ready(w);
         if (r >= 0)
                 r = worker_open(w);
         if (r >= 0)
@@ -189,6 +219,7 @@ static int run(GpuWorker *w) {
                 [WORKER_PREPARE] = prepare,
                 [WORKER_RESTORE] = restore,
                 [WORKER_CHECK] = check,
+                [WORKER_LEASE] = lease,
         };
         int r;
 
@@ -215,6 +246,7 @@ int worker_run(WorkerOperation operation, const char *address, int fd, const Pci
                 .fd = fd,
                 .host = *host,
                 .ops = ops,
+                .loan = { -EBADF, -EBADF },
                 .cc = "unknown",
                 .ppcie = "unknown",
         };
@@ -224,5 +256,6 @@ int worker_run(WorkerOperation operation, const char *address, int fd, const Pci
         r = run(&w);
         worker_close(&w);
         worker_send_result(&w, r);
+        vfio_loan_close(&w.loan);
         return r;
 }

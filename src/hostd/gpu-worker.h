@@ -44,12 +44,14 @@ typedef struct GpuWorker {
         const WorkerOps *ops;
         char root[256];
         CcMode mode;
+        uid_t uid;      /* of lease */
         WorkerRecord record;
         bool resumed;   /* the record is of an earlier run: what that left is not known */
 
         WorkerMember members[1 + WORKER_COMPANIONS_MAX];
         size_t n_members;
         Access *access;
+        VfioLoan loan;
         Gpu gpu;
         StageDevice stage;
 

@@ -28,14 +28,21 @@ static int method_get_gpu(sd_bus_message *message, void *userdata, sd_bus_error 
         return r < 0 ? r : sd_bus_reply_method_return(message, "o", g->path);
 }
 
-static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+static int read_gpu(Manager *m, sd_bus_message *message, GpuObject **ret, sd_bus_error *error) {
         const char *address;
-        GpuObject *g;
         int r;
 
         r = sd_bus_message_read(message, "s", &address);
         if (r >= 0)
-                r = manager_find_gpu(m, address, &g, error);
+                r = manager_find_gpu(m, address, ret, error);
+        return r < 0 ? r : gpu_bus_read_flags(message, error);
+}
+
+static int begin(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        GpuObject *g;
+        int r;
+
+        r = read_gpu(m, message, &g, error);
         return r < 0 ? r : gpu_bus_begin(g, message, error);
 }
 
@@ -47,7 +54,11 @@ static int reload(Manager *m, sd_bus_message *message, sd_bus_error *error) {
 }
 
 static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return polkit_run(userdata, message, ACTION_MANAGE_GPUS, begin, error);
+        GpuObject *g;
+        int r;
+
+        r = read_gpu(userdata, message, &g, error);
+        return r < 0 ? r : polkit_run(userdata, message, ACTION_MANAGE_GPUS, begin, error);
 }
 
 static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {

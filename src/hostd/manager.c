@@ -10,7 +10,9 @@
 #include "hostd/error.h"
 #include "hostd/gpu-object.h"
 #include "hostd/job.h"
+#include "hostd/lease.h"
 #include "hostd/polkit.h"
+#include "hostd/state.h"
 #include "hostd/udev.h"
 #include "hostd/worker.h"
 
@@ -29,7 +31,6 @@ static int load_configuration(Manager *m, sd_bus_error *error) {
         HostConfig config;
         int r;
 
-        polkit_find_group(m);
         r = host_config_load(m->root, &config, report_problem, error);
         if (r < 0)
                 return r;
@@ -73,7 +74,8 @@ int manager_find_gpu(Manager *m, const char *text, GpuObject **ret, sd_bus_error
                 for (GpuObject *g = m->gpus; g; g = g->next)
                         if (strcmp(g->address, address) == 0) {
                                 *ret = g;
-                                return 0;
+                                return !g->forgotten ? 0 : host_error_set(error, HOST_ERROR_NO_SUCH_GPU,
+                                                                          "%s was unplugged.", address);
                         }
                 /* udev may not have told yet. */
                 if (attempt == 0 && host_udev_probe(m, address, error) < 0)
@@ -118,16 +120,21 @@ int manager_start(Manager *m, const char *root, const char *worker) {
 
         m->root = root;
         m->worker = worker;
+        polkit_find_group(m);
         host_config_defaults(&m->config);
         if (load_configuration(m, NULL) < 0)
                 log_warning("The configuration has mistakes, and is not used: defaults are, until it is reloaded.");
         r = make_state_directory(m);
-        if (r >= 0)
-                r = connect_bus(m);
+        if (r < 0)
+                return r;
+        state_sweep(m);
+        r = connect_bus(m);
+        lease_keep_start(m);
         if (r >= 0)
                 r = host_udev_start(m);
         if (r < 0)
                 return r;
+        lease_keep_done(m);
         /* Last: who finds the name finds the GPUs. */
         r = sd_bus_request_name(m->bus, HOST_BUS_NAME, 0);
         if (r < 0)

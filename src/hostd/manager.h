@@ -15,6 +15,7 @@
 #define HOST_STATE_DIR "/var/lib/cocoon/gpu"
 
 #define ACTION_MANAGE_GPUS "org.cocoon.host1.manage-gpus"
+#define ACTION_LEASE_GPUS  "org.cocoon.host1.lease-gpus"
 
 DEFINE_CLEANUP_FUNC(struct udev_device *, udev_device_unref)
 DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
@@ -22,6 +23,8 @@ DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
 typedef struct GpuJob GpuJob;
 typedef struct GpuObject GpuObject;
 typedef struct Job Job;
+typedef struct KeptLease KeptLease;
+typedef struct Lease Lease;
 typedef struct PolkitQuery PolkitQuery;
 typedef struct Worker Worker;
 
@@ -36,13 +39,13 @@ typedef struct Manager {
         const char *worker; /* the program that is run for each operation */
         char *state_dir;
         HostConfig config;
-        gid_t group; /* whose members may do everything, if it has_group */
-        bool has_group;
+        gid_t group, worker_group; /* whose members may do everything, or lease GPUs; -1: there is none */
 
         GpuObject *gpus;    /* lists */
         Job *jobs;
         PolkitQuery *queries;
         Worker *stuck;      /* killed, and not gone */
+        KeptLease *kept;    /* by systemd for the daemon before; while it starts */
         uint32_t last_job;
 } Manager;
 

@@ -11,14 +11,22 @@
 #include "hostd/error.h"
 
 #define COCOON_GROUP "cocoon"
+#define WORKER_GROUP "cocoon-worker" /* of cocoon-worker@.service: may lease, and nothing else */
+#define NO_GROUP     ((gid_t) -1)
 
 /* A person types a password; a machine does not. */
 #define QUERY_TIMEOUT_USEC             (25 * USEC_PER_SEC)
 #define QUERY_INTERACTIVE_TIMEOUT_USEC (120 * USEC_PER_SEC)
 
-/* Questions that are not answered yet. */
-#define QUERIES_MAX            256U
-#define QUERIES_PER_SENDER_MAX 16U
+/* Calls of which the bus has not said yet whose they are, which it does at once: of one connection, and of all, which are
+ * more than the bus lets a user have. */
+#define UNKNOWN_PER_SENDER_MAX 16U
+#define QUERIES_MAX            8192U
+
+/* Questions to polkit, which may wait for a person: of one user, and of all, fewer than the answers that the bus lets a
+ * connection wait for (128). */
+#define ASKED_PER_USER_MAX 8U
+#define ASKED_MAX          64U
 
 struct PolkitQuery {
         Manager *manager;
@@ -27,6 +35,8 @@ struct PolkitQuery {
         sd_bus_slot *slot;
         const char *action;
         PolkitMethod method;
+        bool asked; /* polkit, for this user */
+        uid_t uid;
 };
 
 PolkitQuery *polkit_query_free(PolkitQuery *q) {
@@ -51,7 +61,9 @@ static int run(PolkitQuery *q) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = q->method(q->manager, q->message, &error);
+        r = sd_bus_message_rewind(q->message, true);
+        if (r >= 0)
+                r = q->method(q->manager, q->message, &error);
         if (r < 0)
                 r = sd_bus_reply_method_errno(q->message, r, &error);
         sd_bus_error_free(&error);
@@ -84,6 +96,28 @@ static int on_polkit(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         if (!allowed)
                 return refuse(q, challenge ? "polkit wants the user to authenticate first" : "polkit says no");
         return run(q);
+}
+
+/* And this. */
+static int refuse_more(PolkitQuery *q) {
+        int r;
+
+        r = sd_bus_reply_method_errorf(q->message, HOST_ERROR_LIMITS_EXCEEDED,
+                                       "%s: expected at most %u calls of a user, and %u of all, that wait for polkit's answer, "
+                                       "found more. Answer polkit's questions, then try again.",
+                                       sd_bus_message_get_member(q->message), ASKED_PER_USER_MAX, ASKED_MAX);
+        (void) polkit_query_free(q);
+        return r;
+}
+
+static bool may_ask(const PolkitQuery *new) {
+        unsigned n = 0, n_user = 0;
+
+        for (const PolkitQuery *q = new->manager->queries; q; q = q->next) {
+                n += q->asked;
+                n_user += q->asked && q->uid == new->uid;
+        }
+        return n < ASKED_MAX && n_user < ASKED_PER_USER_MAX;
 }
 
 static int ask_polkit(PolkitQuery *q) {
@@ -141,31 +175,47 @@ static int read_credentials(sd_bus_message *reply, uint32_t *ret_uid, const uint
 }
 
 void polkit_find_group(Manager *m) {
-        const struct group *group = getgrnam(COCOON_GROUP);
+        const struct group *group;
 
-        m->has_group = group;
-        if (group)
-                m->group = group->gr_gid;
+        group = getgrnam(COCOON_GROUP);
+        m->group = group ? group->gr_gid : NO_GROUP;
+        group = getgrnam(WORKER_GROUP);
+        m->worker_group = group ? group->gr_gid : NO_GROUP;
 }
 
-static bool in_cocoon_group(const Manager *m, const uint32_t *groups, size_t n) {
-        for (size_t i = 0; m->has_group && i < n; i++)
-                if (groups[i] == m->group)
+static bool in_group(gid_t group, const uint32_t *groups, size_t n) {
+        for (size_t i = 0; group != NO_GROUP && i < n; i++)
+                if (groups[i] == group)
                         return true;
         return false;
+}
+
+static bool need_not_ask(const PolkitQuery *q, const uint32_t *groups, size_t n) {
+        return q->uid == 0 || in_group(q->manager->group, groups, n) ||
+               (strcmp(q->action, ACTION_LEASE_GPUS) == 0 && in_group(q->manager->worker_group, groups, n));
 }
 
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         PolkitQuery *q = userdata;
         const uint32_t *groups = NULL;
-        uint32_t uid = UINT32_MAX;
         size_t n_groups = 0;
 
-        if (sd_bus_message_is_method_error(reply, NULL) || read_credentials(reply, &uid, &groups, &n_groups) < 0)
+        q->uid = UINT32_MAX;
+        if (sd_bus_message_is_method_error(reply, NULL) || read_credentials(reply, &q->uid, &groups, &n_groups) < 0)
                 return refuse(q, "the bus does not say who asks");
-        if (uid == 0 || in_cocoon_group(q->manager, groups, n_groups))
+        if (need_not_ask(q, groups, n_groups))
                 return run(q);
+        if (!may_ask(q))
+                return refuse_more(q);
+        q->asked = true;
         return ask_polkit(q);
+}
+
+uid_t polkit_sender(const Manager *m, const sd_bus_message *message) {
+        for (const PolkitQuery *q = m->queries; q; q = q->next)
+                if (q->message == message)
+                        return q->uid;
+        return (uid_t) -1;
 }
 
 static bool too_many(const Manager *m, const char *sender) {
@@ -173,9 +223,9 @@ static bool too_many(const Manager *m, const char *sender) {
 
         for (const PolkitQuery *q = m->queries; q; q = q->next) {
                 n++;
-                n_sender += strcmp(sd_bus_message_get_sender(q->message), sender) == 0;
+                n_sender += !q->asked && strcmp(sd_bus_message_get_sender(q->message), sender) == 0;
         }
-        return n >= QUERIES_MAX || n_sender >= QUERIES_PER_SENDER_MAX;
+        return n >= QUERIES_MAX || n_sender >= UNKNOWN_PER_SENDER_MAX;
 }
 
 int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMethod method, sd_bus_error *error) {
@@ -187,7 +237,8 @@ int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMe
                 return -EBADMSG;
         if (too_many(m, sender))
                 return host_error_set(error, HOST_ERROR_LIMITS_EXCEEDED,
-                                         "Too many calls wait for permission. Wait for their answers.");
+                                      "%s: too many calls at once. Wait for their answers.",
+                                      sd_bus_message_get_member(message));
         q = calloc(1, sizeof(*q));
         if (!q)
                 return -ENOMEM;
@@ -202,7 +253,8 @@ int polkit_run(Manager *m, sd_bus_message *message, const char *action, PolkitMe
         r = sd_bus_call_method_async(m->bus, &q->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                                      "org.freedesktop.DBus", "GetConnectionCredentials", on_credentials, q, "s", sender);
         if (r < 0)
-                return r;
+                return host_error_set(error, HOST_ERROR_ACCESS_DENIED, "%s: the bus cannot be asked who calls: %s",
+                                      sd_bus_message_get_member(message), strerror(-r));
         (void) TAKE_PTR(q);
         return 1;
 }

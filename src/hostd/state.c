@@ -2,13 +2,16 @@
 
 #include "hostd/state.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <systemd/sd-id128.h>
 
 #include "basic/io.h"
 #include "basic/log.h"
+#include "hostd/lease.h"
 #include "hostd/worker-protocol.h"
 
 #define STATE_VERSION   1
@@ -40,6 +43,9 @@ static const char *boot_id(char ret[static SD_ID128_STRING_MAX]) {
 void gpu_record_done(GpuRecord *r) {
         free(r->error);
         free(r->message);
+        free(r->cc);
+        free(r->ppcie);
+        free(r->holder);
         (void) json_object_put(r->record);
         *r = (GpuRecord){};
 }
@@ -52,6 +58,16 @@ static int copy_string(json_object *o, const char *key, char **ret) {
                 return 0;
         *ret = strdup(value);
         return *ret ? 0 : -ENOMEM;
+}
+
+static int read_lease(json_object *o, GpuRecord *ret) {
+        json_object *lease, *pipe;
+
+        if (json_get_object(o, "lease", &lease) < 0)
+                return 0;
+        if (json_object_object_get_ex(lease, "pipe", &pipe) && json_object_is_type(pipe, json_type_int))
+                ret->pipe = json_object_get_uint64(pipe);
+        return copy_string(lease, "holder", &ret->holder);
 }
 
 static int read_record(json_object *o, uint16_t device_id, GpuRecord *ret) {
@@ -71,7 +87,8 @@ static int read_record(json_object *o, uint16_t device_id, GpuRecord *ret) {
         if (json_get_object(o, "record", &record) == 0)
                 ret->record = json_object_get(record);
         ret->this_boot = strcmp(boot_then, boot_id(boot)) == 0;
-        if (copy_string(o, "error", &ret->error) < 0 || copy_string(o, "message", &ret->message) < 0)
+        if (copy_string(o, "error", &ret->error) < 0 || copy_string(o, "message", &ret->message) < 0 ||
+            copy_string(o, "cc", &ret->cc) < 0 || copy_string(o, "ppcie", &ret->ppcie) < 0 || read_lease(o, ret) < 0)
                 return -ENOMEM;
         return 0;
 }
@@ -98,11 +115,26 @@ int state_load(const Manager *m, const char *address, uint16_t device_id, GpuRec
         return 0;
 }
 
-void state_forget(const Manager *m, const char *address) {
-        _cleanup_free_ char *path = state_path(m, address);
+void state_sweep(const Manager *m) {
+        _cleanup_closedir_ DIR *dir = opendir(m->state_dir);
+        struct dirent *entry;
 
-        if (path)
-                (void) unlink(path);
+        while (dir && (entry = readdir(dir)))
+                if (fnmatch("*.json.??????", entry->d_name, 0) == 0)
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+}
+
+/* Without one, null. */
+static int describe_lease(json_object *o, const GpuObject *g) {
+        json_object *lease = g->lease ? json_object_new_object() : NULL;
+        int r;
+
+        if (!g->lease)
+                return json_add(o, "lease", NULL);
+        r = json_add(o, "lease", lease);
+        if (r >= 0)
+                r = json_add_string(lease, "holder", g->lease->holder);
+        return r < 0 ? r : json_add_int(lease, "pipe", (int64_t) g->lease->pipe);
 }
 
 /* NULL when memory is out. */
@@ -114,7 +146,8 @@ static json_object *describe(const GpuObject *g) {
             json_add_int(o, "device-id", g->device_id) < 0 || json_add_string(o, "boot-id", boot_id(boot)) < 0 ||
             json_add_string(o, "state", gpu_state_to_string(g->state)) < 0 ||
             json_add_string(o, "error", g->error) < 0 || json_add_string(o, "message", g->message) < 0 ||
-            json_add(o, "record", json_object_get(g->record)) < 0)
+            json_add_string(o, "cc", g->cc_mode) < 0 || json_add_string(o, "ppcie", g->ppcie_mode) < 0 ||
+            describe_lease(o, g) < 0 || json_add(o, "record", json_object_get(g->record)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }
@@ -124,14 +157,22 @@ static int write_state(const GpuObject *g, const char *path) {
         _cleanup_json_ json_object *o = NULL;
         const char *text;
 
-        if (g->state == GPU_UNMANAGED && !g->record) {
+        if (g->forgotten || (g->state == GPU_UNMANAGED && !g->record)) {
                 if (unlink(path) < 0 && errno != ENOENT)
                         return -errno;
-                return sync_directory_of(path);
+                /* Nobody minds when the record of a device that is gone comes back: it is not its successor's, or says what
+                 * that is looked at for. */
+                return g->forgotten ? 0 : sync_directory_of(path);
         }
         o = describe(g);
         text = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY) : NULL;
         return text ? write_file_atomic(path, text, strlen(text), 0600) : -ENOMEM;
+}
+
+static GpuSave *save_free(GpuSave *s) {
+        (void) sd_event_source_disable_unref(s->child);
+        free(s);
+        return NULL;
 }
 
 static int on_saved(sd_event_source *s, const siginfo_t *how, void *userdata) {
@@ -142,8 +183,7 @@ static int on_saved(sd_event_source *s, const siginfo_t *how, void *userdata) {
 
         /* The child's exit status is an errno. */
         r = how->si_code == CLD_EXITED ? -how->si_status : -EIO;
-        g->save->pid = 0;
-        g->save = gpu_save_free(g->save);
+        g->save = save_free(g->save);
         if (again) {
                 gpu_object_save(g, saved);
                 return 0;
@@ -165,7 +205,7 @@ static int start_save(GpuObject *g) {
         if (s->pid == 0)
                 _exit(-write_state(g, path));
         if (s->pid < 0 || sd_event_add_child(g->manager->event, &s->child, s->pid, WEXITED, on_saved, g) < 0) {
-                (void) gpu_save_free(s);
+                (void) save_free(s);
                 return -EAGAIN;
         }
         g->save = s;
@@ -188,12 +228,20 @@ void gpu_object_save(GpuObject *g, GpuSaved saved) {
         g->save->saved = saved;
 }
 
-GpuSave *gpu_save_free(GpuSave *s) {
-        if (!s)
-                return NULL;
-        if (s->pid > 0)
-                (void) kill(s->pid, SIGKILL);
-        (void) sd_event_source_disable_unref(s->child);
-        free(s);
-        return NULL;
+void state_flush(GpuObject *g) {
+        _cleanup_free_ char *path = NULL;
+        bool again = g->save && g->save->again;
+        int r;
+
+        if (!g->save)
+                return;
+        while (waitpid(g->save->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        g->save = save_free(g->save);
+        if (!again)
+                return;
+        path = state_path(g->manager, g->address);
+        r = path ? write_state(g, path) : -ENOMEM;
+        if (r < 0)
+                (void) log_warning_errno(r, "%s: cannot store its state below %s: %m", g->address, g->manager->state_dir);
 }

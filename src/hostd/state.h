@@ -9,6 +9,9 @@ typedef struct GpuRecord {
         GpuState state;
         bool this_boot;
         char *error, *message;
+        char *cc, *ppcie; /* the modes that it had, or NULL */
+        char *holder;     /* of a lease, or NULL, and its pipe */
+        uint64_t pipe;
         json_object *record; /* the worker's, or NULL */
 } GpuRecord;
 
@@ -17,8 +20,8 @@ typedef struct GpuRecord {
 int state_load(const Manager *m, const char *address, uint16_t device_id, GpuRecord *ret);
 void gpu_record_done(GpuRecord *r);
 
-/* Forgets a GPU that is gone. */
-void state_forget(const Manager *m, const char *address);
+/* Waits until what gpu_object_save() began is done: for the end of the daemon, when nothing else is to be done. */
+void state_flush(GpuObject *g);
 
-/* Stops caring about the store under way. */
-GpuSave *gpu_save_free(GpuSave *s);
+/* Removes what stores that were killed left behind. */
+void state_sweep(const Manager *m);

@@ -51,7 +51,11 @@ int host_udev_probe(Manager *m, const char *address, sd_bus_error *error) {
         g = find(m, address);
         if (!g)
                 return gpu_object_new(m, &d);
-        gpu_object_update(g, &d);
+        /* It is looked at when the one before it is no more. */
+        if (g->gone)
+                g->again = true;
+        else
+                gpu_object_update(g, &d);
         return 0;
 }
 
@@ -106,11 +110,6 @@ static int on_event(sd_event_source *s, int fd, uint32_t revents, void *userdata
         if (strcmp(action, "remove") == 0) {
                 if (g && !g->gone)
                         gpu_object_remove(g);
-                return 0;
-        }
-        /* It is looked at when the last job on the one before it has ended. */
-        if (g && g->gone) {
-                g->again = true;
                 return 0;
         }
         /* An event tells what was, and may be late. */

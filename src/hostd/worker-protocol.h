@@ -22,6 +22,7 @@
  *   {"result":"done", "cc":"on", "ppcie":"off", "driver":"vfio-pci", "changed":true}
  *   {"result":"failed", "step":"unbind", "what":"…", "expected":"…", "found":"…", "advice":"…", "errno":"EBUSY",
  *    "rolled-back":true, "cc":"off", "ppcie":"off", "driver":"nvidia"}
+ * where that of lease comes with two descriptors, of device and IOMMU (vfio/lend.h).
  * "cc" is on, off, devtools, invalid or unknown; "ppcie" on, off, unsupported or unknown; "driver" "" for none.
  * "rolled-back" says that the device is as it was before this worker; where it does not, the device is left where it
  * does no harm, which is vfio-pci for one that may be in a CC mode; "advice" may be missing. A cancelled operation
@@ -33,13 +34,14 @@
  *    "siblings":[{"address":"0000:01:00.1", "driver":"snd_hda_intel", "override":""}]}
  * "driver" is the one from before, "" for none. Of siblings only those that go where the GPU goes.
  *
- * Options: "mode" of prepare and check: "on" (default), "devtools", "ppcie"; "root": the directory below which /sys,
+ * Options: "mode" of prepare and check: "on" (default), "devtools", "ppcie"; "uid" of lease: for whom; "root": the directory below which /sys,
  * /dev and /proc are, for tests. */
 
 #include <stdint.h>
 
 #include "basic/fault.h"
 #include "basic/json.h"
+#include "vfio/lend.h"
 
 #define WORKER_FD          3
 #define WORKER_MESSAGE_MAX 8192U
@@ -48,7 +50,8 @@ typedef enum WorkerOperation {
         WORKER_INSPECT, /* modes and driver; changes nothing */
         WORKER_PREPARE, /* to vfio-pci, CC on */
         WORKER_RESTORE, /* CC off, to the driver from before */
-        WORKER_CHECK,   /* after a lease: reset, and the mode is still so */
+        WORKER_CHECK,   /* one that was ready: nobody has it, and its mode is still so after a reset */
+        WORKER_LEASE,   /* one that is ready: somebody else gets it, unopened */
         _WORKER_OPERATION_MAX,
         _WORKER_OPERATION_INVALID = -1,
 } WorkerOperation;
@@ -69,6 +72,7 @@ typedef enum WorkerStep {
         WORKER_STEP_VERIFY,
         WORKER_STEP_RELEASE,     /* restore: off vfio-pci */
         WORKER_STEP_REBIND,      /* restore: to the driver from before */
+        WORKER_STEP_LEND,        /* lease: from here on others may open it */
         _WORKER_STEP_MAX,
 } WorkerStep;
 
@@ -85,3 +89,8 @@ int worker_send(int fd, json_object *message);
 /* Receives one, which is the caller's. Does not wait when the socket does not. 0; -ECONNRESET at the end of the stream;
  * -EBADMSG for what is no JSON object; -EAGAIN; or the errno of recv(). */
 int worker_receive(int fd, json_object **ret);
+
+/* The same with the descriptors of a loan. What is not received is -EBADF and a loan in part is none; to be closed in any
+ * case. */
+int worker_send_loan(int fd, json_object *message, const VfioLoan *loan);
+int worker_receive_loan(int fd, json_object **ret, VfioLoan *ret_loan);

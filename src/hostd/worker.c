@@ -15,6 +15,7 @@ struct Worker {
         char address[PCI_ADDRESS_SIZE];
         pid_t pid;
         int fd;
+        VfioLoan loan;
         sd_event_source *io, *child;
         const WorkerOps *ops;
         void *userdata;
@@ -28,10 +29,19 @@ void worker_answer(Worker *w, bool go) {
                 (void) worker_send(w->fd, TAKE_PTR(o));
 }
 
-static int send_start(int fd, json_object *record) {
+int worker_take_loan(Worker *w, VfioLoan *ret) {
+        if (w->loan.device < 0 || w->loan.iommu < 0)
+                return -ENOENT;
+        *ret = w->loan;
+        w->loan = (VfioLoan){ -EBADF, -EBADF };
+        return 0;
+}
+
+static int send_start(int fd, json_object *record, json_object *options) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
-        if (!o || json_add(o, "record", json_object_get(record)) < 0 || json_add(o, "options", NULL) < 0)
+        if (!o || json_add(o, "record", json_object_get(record)) < 0 || 
+            json_add(o, "options", json_object_get(options)) < 0)
                 return -ENOMEM;
         return worker_send(fd, TAKE_PTR(o));
 }
@@ -41,7 +51,8 @@ static bool read_message(Worker *w) {
         _cleanup_json_ json_object *o = NULL;
         int r;
 
-        r = worker_receive(w->fd, &o);
+        vfio_loan_close(&w->loan);
+        r = worker_receive_loan(w->fd, &o, &w->loan);
         if (r == 0 || r == -EBADMSG) {
                 w->ops->message(w->userdata, o);
                 return true;
@@ -93,7 +104,7 @@ _Noreturn static void execute(const char *program, const char *operation, const 
         _exit(127);
 }
 
-static int spawn(Worker *w, WorkerOperation operation, json_object *record) {
+static int spawn(Worker *w, WorkerOperation operation, json_object *record, json_object *options) {
         _cleanup_close_ int other = -EBADF;
         int fds[2], r;
 
@@ -103,7 +114,7 @@ static int spawn(Worker *w, WorkerOperation operation, json_object *record) {
         other = fds[1];
         if (fcntl(w->fd, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        r = send_start(w->fd, record);
+        r = send_start(w->fd, record, options);
         if (r < 0)
                 return r;
         w->pid = fork();
@@ -118,16 +129,16 @@ static int spawn(Worker *w, WorkerOperation operation, json_object *record) {
 
 DEFINE_CLEANUP_FUNC(Worker *, worker_free)
 
-int worker_start(Manager *m, WorkerOperation operation, const char *address, json_object *record, const WorkerOps *ops,
-                 void *userdata, Worker **ret) {
+int worker_start(Manager *m, WorkerOperation operation, const char *address, json_object *record, json_object *options,
+                 const WorkerOps *ops, void *userdata, Worker **ret) {
         _cleanup_(worker_freep) Worker *w = calloc(1, sizeof(*w));
         int r;
 
         if (!w)
                 return -ENOMEM;
-        *w = (Worker){ .manager = m, .fd = -EBADF, .ops = ops, .userdata = userdata };
+        *w = (Worker){ .manager = m, .fd = -EBADF, .loan = { -EBADF, -EBADF }, .ops = ops, .userdata = userdata };
         (void) snprintf(w->address, sizeof(w->address), "%s", address);
-        r = spawn(w, operation, record);
+        r = spawn(w, operation, record, options);
         if (r >= 0)
                 r = sd_event_add_child(m->event, &w->child, w->pid, WEXITED, on_child, w);
         if (r >= 0)
@@ -169,9 +180,9 @@ Worker *worker_next_stuck(const Worker *w) {
 Worker *worker_free(Worker *w) {
         if (!w)
                 return NULL;
-        worker_kill(w);
         (void) sd_event_source_disable_unref(w->io);
         (void) sd_event_source_disable_unref(w->child);
+        vfio_loan_close(&w->loan);
         closep(&w->fd);
         free(w);
         return NULL;

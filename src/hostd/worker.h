@@ -8,6 +8,7 @@
 #include "basic/json.h"
 #include "hostd/manager.h"
 #include "hostd/worker-protocol.h"
+#include "vfio/lend.h"
 
 typedef struct WorkerOps {
         /* What it says; NULL for what is no message. Not called after ended(). */
@@ -16,9 +17,12 @@ typedef struct WorkerOps {
         void (*ended)(void *userdata, const siginfo_t *how);
 } WorkerOps;
 
-/* Runs it, and sends the first message; `record` is borrowed and may be NULL. 0 or a negative errno. */
-int worker_start(Manager *m, WorkerOperation operation, const char *address, json_object *record, const WorkerOps *ops,
-                 void *userdata, Worker **ret);
+/* Runs it, and sends the first message; `record` and `options` are borrowed and may be NULL. 0 or a negative errno. */
+int worker_start(Manager *m, WorkerOperation operation, const char *address, json_object *record, json_object *options,
+                 const WorkerOps *ops, void *userdata, Worker **ret);
+
+/* The descriptors that came with its last message, which are the caller's: 0, or -ENOENT. */
+int worker_take_loan(Worker *w, VfioLoan *ret);
 
 void worker_answer(Worker *w, bool go);
 void worker_kill(Worker *w);
@@ -31,5 +35,5 @@ pid_t worker_stuck(const Manager *m, const char *address);
 
 Worker *worker_next_stuck(const Worker *w);
 
-/* Kills it when it still runs. */
+/* Closes the socket. One that still runs takes back what a reset would bring into effect, and ends. */
 Worker *worker_free(Worker *w);

@@ -16,6 +16,7 @@
 #include "model/image.h"
 #include "model/interrupt.h"
 #include "model/progress.h"
+#include "model/stamp.h"
 #include "model/store.h"
 
 #define WAIT_NSEC   200000000L
@@ -201,6 +202,11 @@ static int need_hub(Build *b) {
         return 0;
 }
 
+static void say_step(const Build *b, const char *step) {
+        if (b->options->report)
+                report_step(b->options->report, step, 0, 0);
+}
+
 /* The image is named by a commit, so a name that moves is resolved first. */
 static int resolve_commit(Build *b) {
         int r;
@@ -216,6 +222,7 @@ static int resolve_commit(Build *b) {
         }
         if (model_commit_is_id(b->spec.commit))
                 return 0;
+        say_step(b, "Resolving");
         r = need_hub(b);
         if (r < 0)
                 return r;
@@ -226,6 +233,7 @@ static int resolve_commit(Build *b) {
 static int find_finished(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
         Fault fault = {};
         TarVersion version;
+        Stamp stamp;
         int r;
 
         r = store_find(&b->paths, root, &version, &fault);
@@ -233,6 +241,10 @@ static int find_finished(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
                 return 0;
         if (r < 0) {
                 log_warning("%s: expected %s, found %s. It is built again.", fault.what, fault.expected, fault.found);
+                return 0;
+        }
+        if (stamp_read(AT_FDCWD, b->paths.image, root, &stamp) == 0 && !stamp.intact) {
+                log_warning("%s: %s. It is built again.", b->paths.image, stamp.reason);
                 return 0;
         }
         if (b->spec.has_root_hash)
@@ -256,9 +268,11 @@ static int take_lock(Build *b, uint8_t root[static ROOT_HASH_SIZE], bool *ret_wa
                         return 1;
                 r = store_lock(&b->paths, &b->image_fd);
                 if (r == -EWOULDBLOCK) {
-                        if (!*ret_waited)
+                        if (!*ret_waited) {
+                                say_step(b, "Waiting");
                                 log_info("%s is being built by someone else; waiting %s.", b->paths.image,
                                          is_nameless(b) ? "for its turn" : "to share the result");
+                        }
                         *ret_waited = true;
                         if (interrupt_check() < 0)
                                 return -ECANCELED;
@@ -347,7 +361,7 @@ static int write_image(Build *b, uint8_t *root, uint8_t *other_root) {
         int r;
 
         progress_start(&b->progress, b->options->from_directory ? "Building" : "Downloading", b->options->json,
-                       b->source.download ? download_received(b->source.download) : 0, b->layout.image_size);
+                       b->options->report, b->source.download ? download_received(b->source.download) : 0, b->layout.image_size);
         r = image_write(&b->job, root, other_root);
         progress_stop(&b->progress);
         if (r < 0 && r != -ECANCELED && b->source.download)
@@ -386,6 +400,7 @@ static int build_locked(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
         uint8_t other_root[ROOT_HASH_SIZE];
         int r;
 
+        say_step(b, "Listing");
         r = b->options->from_directory ? open_directory(b) : open_hub(b);
         if (r >= 0)
                 r = prepare_image(b);
@@ -395,6 +410,7 @@ static int build_locked(Build *b, uint8_t root[static ROOT_HASH_SIZE]) {
                 r = choose_form(b, root, other_root);
         if (r < 0)
                 return r;
+        say_step(b, "Publishing");
         r = store_publish(&b->paths, b->image_fd, b->tree_fd, root);
         if (r < 0)
                 return fail_path(b->fault, r, "image", b->paths.image);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "model/report.h"
 #include "model/spec.h"
 #include "model/tar.h"
 
@@ -15,6 +16,7 @@ typedef struct BuildOptions {
         unsigned jobs;              /* 0: all processors */
         bool force;                 /* also when it is finished */
         bool json;                  /* progress as JSON */
+        Report *report;             /* progress for the daemon; may be NULL */
 } BuildOptions;
 
 typedef struct BuildResult {

@@ -14,6 +14,7 @@ static const struct {
         { "build",   verb_build,   "build NAME[@COMMIT[:ROOTHASH]]  an image from the hub or a directory"   },
         { "verify",  verb_verify,  "verify IMAGE                    every block against the root hash"      },
         { "inspect", verb_inspect, "inspect IMAGE                   what it is and what is in it"           },
+        { "remove",  verb_remove,  "remove IMAGE                    and all that belongs to it"             },
         { "open",    verb_open,    "open                            the guest's model disks, verified"      },
         { "close",   verb_close,   "close                           what was opened"                        },
 };

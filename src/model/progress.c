@@ -10,9 +10,11 @@
 #include "basic/cleanup.h"
 #include "basic/clock.h"
 
-void progress_start(Progress *p, const char *step, bool json, uint64_t first, uint64_t total) {
-        *p = (Progress){ .step = step, .json = json, .terminal = !json && isatty(STDERR_FILENO), .total = total,
-                         .first = first, .started = monotonic_usec() };
+void progress_start(Progress *p, const char *step, bool json, Report *report, uint64_t first, uint64_t total) {
+        *p = (Progress){ .step = step, .report = report, .json = json, .terminal = !json && isatty(STDERR_FILENO),
+                         .total = total, .first = first, .started = monotonic_usec() };
+        if (report)
+                report_step(report, step, first, total);
 }
 
 /* "12.3 GiB" */
@@ -60,6 +62,8 @@ static void draw(const Progress *p, uint64_t done, uint64_t rate, uint64_t left)
 void progress_show(Progress *p, uint64_t done) {
         uint64_t now = monotonic_usec(), elapsed = now - p->started, rate, left;
 
+        if (p->report)
+                report_progress(p->report, p->step, done, p->total);
         if (now - p->shown < (p->terminal ? USEC_PER_SEC / 10 : USEC_PER_SEC))
                 return;
         p->shown = now;

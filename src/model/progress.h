@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/report.h"
+
 typedef struct Progress {
         const char *step; /* what is being done, as in "Building" */
+        Report *report;   /* told as well; NULL: nobody */
         bool json;
         bool terminal;
         uint64_t total;   /* bytes; 0: not known yet */
@@ -15,8 +18,8 @@ typedef struct Progress {
         uint64_t started, shown; /* microseconds, CLOCK_MONOTONIC */
 } Progress;
 
-/* Begins a step. The bar goes to standard error, JSON to standard output. */
-void progress_start(Progress *p, const char *step, bool json, uint64_t first, uint64_t total);
+/* Begins a step. The bar goes to standard error, JSON to standard output, and `report` may be NULL. */
+void progress_start(Progress *p, const char *step, bool json, Report *report, uint64_t first, uint64_t total);
 
 /* Shows it if it is time to: ten times a second at most on a terminal, once a second elsewhere. */
 void progress_show(Progress *p, uint64_t done);

@@ -21,6 +21,7 @@ int store_paths_make(const char *directory, const ModelSpec *spec, StorePaths *r
                 { &p.image, "" },
                 { &p.tree, ".verity" },
                 { &p.hash, ".hash" },
+                { &p.stamp, ".verified" },
                 { &p.image_partial, ".partial" },
                 { &p.tree_partial, ".verity.partial" },
                 { &p.other_tree_partial, ".verity.other.partial" },
@@ -45,6 +46,7 @@ void store_paths_done(StorePaths *paths) {
         free(paths->image);
         free(paths->tree);
         free(paths->hash);
+        free(paths->stamp);
         free(paths->image_partial);
         free(paths->tree_partial);
         free(paths->other_tree_partial);
@@ -112,11 +114,14 @@ int store_find(const StorePaths *paths, uint8_t ret_root[static ROOT_HASH_SIZE],
         return 0;
 }
 
-static bool is_partial_image(const StorePaths *paths, int fd) {
+static bool is_named(const char *path, int fd) {
         struct stat own, named;
 
-        return fstat(fd, &own) == 0 && stat(paths->image_partial, &named) == 0 && named.st_ino == own.st_ino &&
-               named.st_dev == own.st_dev;
+        return fstat(fd, &own) == 0 && stat(path, &named) == 0 && named.st_ino == own.st_ino && named.st_dev == own.st_dev;
+}
+
+static bool is_partial_image(const StorePaths *paths, int fd) {
+        return is_named(paths->image_partial, fd);
 }
 
 int store_lock(const StorePaths *paths, int *ret_fd) {
@@ -159,6 +164,7 @@ int store_publish(const StorePaths *paths, int image_fd, int tree_fd, const uint
                         return r;
         } else if (errno != ENOENT)
                 return -errno;
+        (void) unlink(paths->stamp);
         /* Not after the image has its name: then the next builder may be at work under these. */
         (void) unlink(paths->other_tree_partial);
         (void) unlink(paths->journal);
@@ -183,4 +189,64 @@ void store_discard(const StorePaths *paths, int image_fd, bool keep_resumable) {
                 return;
         (void) unlink(paths->journal);
         (void) unlink(paths->image_partial);
+}
+
+int store_use(const StorePaths *paths, int *ret_image_fd, int *ret_tree_fd) {
+        for (;;) {
+                _cleanup_close_ int image_fd = open(paths->image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+                _cleanup_close_ int tree_fd = -EBADF;
+
+                /* Whoever just built it lets go of it in a moment, and so does who removes it. */
+                if (image_fd < 0 || flock(image_fd, LOCK_SH) < 0)
+                        return -errno;
+                if (!is_named(paths->image, image_fd))
+                        continue;
+                tree_fd = open(paths->tree, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+                if (tree_fd < 0)
+                        return -errno;
+                /* Still the image that this tree is of. */
+                if (!is_named(paths->image, image_fd))
+                        continue;
+                *ret_image_fd = TAKE_FD(image_fd);
+                *ret_tree_fd = TAKE_FD(tree_fd);
+                return 0;
+        }
+}
+
+/* 1 and the descriptor when it is there and nobody else's; 0 when it is not there. */
+static int take(const char *path, int *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        if (!is_named(path, fd))
+                return -EBUSY;
+        *ret = TAKE_FD(fd);
+        return 1;
+}
+
+int store_remove(const StorePaths *paths) {
+        _cleanup_close_ int image_fd = -EBADF, partial_fd = -EBADF;
+        const char *const rest[] = { paths->tree, paths->hash, paths->stamp };
+        int image, partial;
+
+        image = take(paths->image, &image_fd);
+        if (image < 0)
+                return image;
+        partial = take(paths->image_partial, &partial_fd);
+        if (partial < 0)
+                return partial;
+        if (image == 0 && partial == 0)
+                return -ENOENT;
+        /* The name that says "whole" goes first. */
+        if (image > 0 && unlink(paths->image) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(rest); i++)
+                if (unlink(rest[i]) < 0 && errno != ENOENT)
+                        return -errno;
+        if (partial > 0)
+                store_discard(paths, partial_fd, false);
+        return sync_directory(paths->directory);
 }

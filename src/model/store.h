@@ -10,7 +10,7 @@
 
 typedef struct StorePaths {
         char *directory;
-        char *image, *tree, *hash;
+        char *image, *tree, *hash, *stamp;
         char *image_partial, *tree_partial, *other_tree_partial, *hash_partial, *journal;
 } StorePaths;
 
@@ -27,6 +27,15 @@ int store_find(const StorePaths *paths, uint8_t ret_root[static ROOT_HASH_SIZE],
  * building it right now; -EAGAIN when somebody finished it in between, so that store_find() should be asked again;
  * errnos of opening. */
 int store_lock(const StorePaths *paths, int *ret_fd);
+
+/* Opens a finished image and its tree for reading, and says that they are used for as long as the image's descriptor is
+ * open in any process: a shared lock. Whoever only wants to know whether an image is used asks /proc/locks. The tree is opened
+ * after the lock is there, so that who watches the directory is told then. 0; -ENOENT; other errnos. */
+int store_use(const StorePaths *paths, int *ret_image_fd, int *ret_tree_fd);
+
+/* Removes an image, finished or not, with all that belongs to it. 0; -ENOENT when there is nothing; -EBUSY when it is used
+ * or being built; other errnos. */
+int store_remove(const StorePaths *paths);
 
 /* Makes the partial files durable, writes the hash file, and gives all their final names, the image's last, so that
  * whoever sees an image sees a whole one. What was finished under these names before is gone first. 0 or an errno. */

@@ -25,6 +25,7 @@ static const char help[] =
         "     --jobs N                     threads [one for each processor, with a directory two]\n"
         "     --force                      build it again, although it is finished\n"
         "     --json                       print JSON, an object a line\n"
+        "     --report SOCKET              tell cocoon-hostd how it goes\n"
         "  -h --help\n"
         "\n"
         "The last line of the output is NAME@COMMIT:ROOTHASH PATH. Exit status: 0 done, 1 not done, 2 usage.";
@@ -36,6 +37,7 @@ enum {
         OPT_JOBS,
         OPT_FORCE,
         OPT_JSON,
+        OPT_REPORT,
 };
 
 static const struct option long_options[] = {
@@ -45,6 +47,7 @@ static const struct option long_options[] = {
         { "jobs",           required_argument, NULL, OPT_JOBS           },
         { "force",          no_argument,       NULL, OPT_FORCE          },
         { "json",           no_argument,       NULL, OPT_JSON           },
+        { "report",         required_argument, NULL, OPT_REPORT         },
         { "help",           no_argument,       NULL, 'h'                },
         {},
 };
@@ -94,6 +97,9 @@ static int parse_options(int argc, char *argv[], BuildOptions *ret) {
                 case OPT_JSON:
                         ret->json = true;
                         break;
+                case OPT_REPORT:
+                        ret->report->path = optarg;
+                        break;
                 case 'h':
                         (void) puts(help);
                         return 1;
@@ -121,7 +127,7 @@ static int print_json(const BuildResult *result, const char *line) {
         return 0;
 }
 
-static int print_result(const BuildResult *result, bool json) {
+static int print_result(const BuildResult *result, bool json, Report *report) {
         char line[sizeof(result->spec.name) + sizeof(result->spec.commit) + 2 * ROOT_HASH_SIZE + 3];
         char root[2 * ROOT_HASH_SIZE + 1];
 
@@ -132,6 +138,7 @@ static int print_result(const BuildResult *result, bool json) {
         hex_encode(result->spec.root_hash, ROOT_HASH_SIZE, root);
         (void) snprintf(line, sizeof(line), "%s@%s:%s", result->spec.name, result->spec.commit, root);
         (void) sd_notifyf(false, "STATUS=%s", line);
+        report_done(report, line);
         if (json) {
                 if (print_json(result, line) < 0)
                         return -ENOMEM;
@@ -140,9 +147,20 @@ static int print_result(const BuildResult *result, bool json) {
         return 0;
 }
 
+/* The same words for the terminal, for systemctl status, and for the daemon. */
+static void say_fault(Report *report, int error, const Fault *f) {
+        char text[sizeof(*f) + 32];
+
+        (void) snprintf(text, sizeof(text), "%s: expected %s, found %s.", f->what, f->expected, f->found);
+        log_error("%s", text);
+        (void) sd_notifyf(false, "STATUS=%s", text);
+        report_failed(report, error, text);
+}
+
 int verb_build(int argc, char *argv[]) {
         _cleanup_(build_result_done) BuildResult result = {};
-        BuildOptions options = { .output = ".", .version = _TAR_VERSION_INVALID };
+        Report report = REPORT_NONE;
+        BuildOptions options = { .output = ".", .version = _TAR_VERSION_INVALID, .report = &report };
         Fault fault = { .what = "build", .expected = "memory", .found = "none left" };
         ModelSpec spec;
         int r;
@@ -152,14 +170,14 @@ int verb_build(int argc, char *argv[]) {
                 return r < 0 ? MODEL_USAGE : MODEL_DONE;
         r = model_spec_parse(argv[optind], &spec, &fault);
         if (r < 0) {
-                log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
+                say_fault(&report, r, &fault);
                 return MODEL_USAGE;
         }
         interrupt_block();
         r = build_model(&spec, &options, &result, &fault);
         if (r < 0) {
-                log_error("%s: expected %s, found %s.", fault.what, fault.expected, fault.found);
+                say_fault(&report, r, &fault);
                 return MODEL_REFUSED;
         }
-        return verb_end(print_result(&result, options.json) < 0 ? MODEL_REFUSED : MODEL_DONE);
+        return verb_end(print_result(&result, options.json, &report) < 0 ? MODEL_REFUSED : MODEL_DONE);
 }

@@ -2,7 +2,6 @@
 
 #include "vfio/access.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/vfio.h>
@@ -12,6 +11,7 @@
 
 #include "basic/clock.h"
 #include "vfio/limit.h"
+#include "vfio/node.h"
 #include "vfio/users.h"
 
 #define COMMAND 0x04U
@@ -131,36 +131,6 @@ static const AccessOps vfio_ops = {
         .free = vfio_free,
 };
 
-static int open_node(const PciDevice *d, const char *name, Fault *f) {
-        char path[PATH_MAX];
-        int fd;
-
-        (void) snprintf(path, sizeof(path), "%s/dev/%s", d->host->root, name);
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        if (fd >= 0)
-                return fd;
-        if (errno == EBUSY)
-                return pci_users_check(d, f) < 0 ? -EBUSY
-                                                 : fault_set(f, EBUSY, path, "to be free", "in use by another process");
-        return fault_set(f, errno == ENODEV ? EOPNOTSUPP : errno, path, "to be opened", "%m");
-}
-
-/* "vfio3", the device's own node, when the kernel has those; else "". */
-static void find_cdev(const PciDevice *d, char ret[static PCI_TEXT_SIZE]) {
-        _cleanup_closedir_ DIR *dir = NULL;
-        char path[PATH_MAX];
-        struct dirent *entry;
-
-        ret[0] = '\0';
-        dir = opendir(pci_device_path(d, "vfio-dev", path));
-        while (dir && (entry = readdir(dir)))
-                if (strncmp(entry->d_name, "vfio", 4) == 0 && strlen(entry->d_name) < PCI_TEXT_SIZE)
-                        (void) snprintf(ret, PCI_TEXT_SIZE, "%.63s", entry->d_name);
-        (void) snprintf(path, sizeof(path), "%s/dev/iommu", d->host->root);
-        if (access(path, F_OK) < 0)
-                ret[0] = '\0';
-}
-
 /* What resets, and may therefore hang. */
 typedef struct Take {
         int from, with;
@@ -190,16 +160,14 @@ static int take_fault(const PciDevice *d, int error, Fault *f) {
         return fault_set(f, error, d->address, "VFIO to open and reset it", "%s", strerror(-error));
 }
 
-static int open_cdev(const PciDevice *d, const char *name, VfioAccess *v, Fault *f) {
-        char path[PCI_TEXT_SIZE + 16];
+static int open_cdev(const PciDevice *d, const char *node, VfioAccess *v, Fault *f) {
         Take t;
         int r;
 
-        v->iommu = open_node(d, "iommu", f);
+        v->iommu = vfio_open_node(d, "iommu", f);
         if (v->iommu < 0)
                 return v->iommu;
-        (void) snprintf(path, sizeof(path), "vfio/devices/%s", name);
-        v->device = open_node(d, path, f);
+        v->device = vfio_open_node(d, node, f);
         if (v->device < 0)
                 return v->device;
         t = (Take){ .from = v->device, .with = v->iommu };
@@ -225,18 +193,17 @@ static int set_container(const PciDevice *d, const VfioAccess *v, Fault *f) {
 }
 
 static int open_group(const PciDevice *d, VfioAccess *v, Fault *f) {
-        char group[PCI_TEXT_SIZE], path[PCI_TEXT_SIZE + 8];
+        char node[PCI_TEXT_SIZE];
         Take t = { .device = -EBADF };
         int r;
 
-        r = pci_device_link(d, "iommu_group", group);
-        if (r < 0 || !*group)
-                return fault_set(f, EOPNOTSUPP, d->address, "an IOMMU group", "none: no IOMMU is at work");
-        (void) snprintf(path, sizeof(path), "vfio/%s", group);
-        v->iommu = open_node(d, "vfio/vfio", f);
+        r = vfio_group_node(d, node, f);
+        if (r < 0)
+                return r;
+        v->iommu = vfio_open_node(d, "vfio/vfio", f);
         if (v->iommu < 0)
                 return v->iommu;
-        v->group = open_node(d, path, f);
+        v->group = vfio_open_node(d, node, f);
         if (v->group < 0)
                 return v->group;
         r = set_container(d, v, f);
@@ -256,8 +223,9 @@ static int find_region(const PciDevice *d, const VfioAccess *v, uint32_t index, 
         if (ioctl(v->device, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
                 return fault_set(f, errno, d->address, "its regions", "%m");
         if (info.size == 0 || (info.flags & needed) != needed)
-                return fault_set(f, EOPNOTSUPP, d->address,
-                                 index == VFIO_PCI_CONFIG_REGION_INDEX ? "a configuration space" : "a BAR0", "none");
+                return index == VFIO_PCI_BAR0_REGION_INDEX
+                               ? fault_set(f, EADDRNOTAVAIL, d->address, "a BAR0", "none")
+                               : fault_set(f, EOPNOTSUPP, d->address, "a configuration space", "none");
         *ret = (VfioRegion){ info.offset, info.size };
         return 0;
 }
@@ -286,7 +254,7 @@ static int open_all(const PciDevice *d, VfioAccess *v, Fault *f) {
         v->config = open(pci_device_path(d, "config", path), O_RDONLY | O_CLOEXEC);
         if (v->config < 0)
                 return fault_set(f, errno == ENOENT ? ENODEV : errno, d->address, "its configuration space", "%m");
-        find_cdev(d, cdev);
+        vfio_cdev_node(d, cdev);
         r = *cdev ? open_cdev(d, cdev, v, f) : open_group(d, v, f);
         if (r >= 0)
                 r = find_region(d, v, VFIO_PCI_BAR0_REGION_INDEX, &v->bar0, f);

@@ -104,15 +104,16 @@ class Host:
         self.program, self.worker, self.prefix = program, worker, []
         self.dir = tempfile.mkdtemp(prefix="cocoon-bus-")
         os.chmod(self.dir, 0o755)
+        self.slow = os.path.join(self.dir, "slow-disk")
         self.root, self.workers = os.path.join(self.dir, "root"), os.path.join(self.dir, "workers")
         self.state = os.path.join(self.root, "var/lib/cocoon/gpu")
         for path in self.workers, os.path.join(self.root, "etc/cocoon"):
             os.makedirs(path)
         if group:
             with open(os.path.join(self.dir, "group"), "w") as f:
-                f.write("root:x:0:\ncocoon:x:64999:\n")
+                f.write("root:x:0:\ncocoon:x:64999:\ncocoon-worker:x:64997:\n")
             self.prefix = IN_NAMESPACE + ['mount --bind "$0" /etc/group && exec "$@"', f.name]
-        self.testbed, self.daemon, self.notify, self.signals = UMockdev.Testbed.new(), None, [], []
+        self.testbed, self.daemon, self.stored, self.signals = UMockdev.Testbed.new(), None, [], []
         for address in gpus:
             self.add(address)
         with open(os.path.join(self.dir, "bus.conf"), "w") as f:
@@ -195,7 +196,7 @@ class Host:
         self.signals = []
         self.log = open(os.path.join(self.dir, "log"), "ab+")
         self.daemon = subprocess.Popen(WITH_ME + self.prefix + [self.program, "--root", self.root, "--worker", self.worker],
-                                       env=self.env, stderr=self.log)
+                                       env=self.env, stderr=self.log, pass_fds=self.stored)
         if wait:
             until(self.is_there, "the daemon is on the bus")
 
@@ -211,8 +212,18 @@ class Host:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
-    def stop(self, how=signal.SIGTERM):
+    def slow_disk(self, slow):
+        """From now on nothing gets onto the disk of a daemon that was started with SLOW_DISK, or all does."""
+        if slow:
+            open(self.slow, "w").close()
+        else:
+            os.unlink(self.slow)
+
+    def stop(self, how=signal.SIGTERM, wait=True):
         self.daemon.send_signal(how)
+        return self.wait() if wait else None
+
+    def wait(self):
         self.daemon.wait(PATIENCE)
         status, self.daemon = self.daemon.returncode, None
         return status
@@ -243,6 +254,13 @@ class Host:
             raise BusError(e) from None
         return reply.unpack()
 
+    def answers(self):
+        try:
+            self.connection.call_sync(NAME, ROOT, "org.freedesktop.DBus.Peer", "Ping", None, None, Gio.DBusCallFlags.NONE, 200, None)
+        except GLib.Error:
+            return False
+        return True
+
     def manager(self, method, signature=None, *arguments):
         reply = self.raw(NAME, ROOT, NAME + ".Manager", method, signature, *arguments)
         return reply[0] if reply else None
@@ -257,6 +275,18 @@ class Host:
 
     def restore(self, address):
         return self.manager("RestoreGPU", "(st)", address, 0)
+
+    def lease(self, address, holder="a test"):
+        """What Lease() hands out: device, IOMMU and lease."""
+        path = self.path(address)
+        try:
+            reply, fds = self.connection.call_with_unix_fd_list_sync(
+                NAME, path, NAME + ".GPU", "Lease", GLib.Variant("(s)", (holder,)), None, Gio.DBusCallFlags.NONE,
+                PATIENCE * 1000, None, None)
+        except GLib.Error as e:
+            raise BusError(e) from None
+        fds = fds.steal_fds()
+        return [fds[i] for i in reply.unpack()]
 
     def path(self, address):
         return self.manager("GetGPU", "(s)", address)
@@ -295,11 +325,11 @@ class Host:
         expect_equal(outcome[0], wanted, "result of %r" % (outcome,))
         return outcome
 
-    def as_nobody(self, method, *arguments, groups=()):
+    def as_nobody(self, method, *arguments, groups=(), user=65534):
         """busctl, run by a user that nobody knows: exit status and what it printed. The main loop runs meanwhile, because
         polkit is here."""
         argv = ["busctl", "--address=" + self.address, "call", NAME, ROOT, NAME + ".Manager", method] + list(arguments)
-        process = subprocess.Popen(argv, user=65534, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
+        process = subprocess.Popen(argv, user=user, group=65534, extra_groups=list(groups), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
         until(lambda: process.poll() is not None, "busctl ends")
         return process.returncode, process.stdout.read()

@@ -14,7 +14,7 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,hub,journal,json,ocsp,policy,probe,quote,rim,rim-answer,runtime}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,hub,journal,json,ocsp,policy,probe,quote,report,rim,rim-answer,runtime}
 mkdir -p "$work/corpus"/{spdm,spec,verity,worker}
 cp "$(dirname "$0")"/../check/launch.d/*.conf "$work/corpus/worker"
 
@@ -126,6 +126,10 @@ for header in struct.pack("<HHI40x", 4, 2, 0x81), struct.pack("<HHI40xHI", 5, 2,
 variables = ["MODEL_NAME=a/b", "MODEL_COMMIT=" + "0" * 40, "MODEL_VERITY_HASH=" + "0" * 64]
 for lines in variables, variables[::-1] + ["", "HF_TOKEN=x"], variables[:2], variables + variables[:1], variables + ["x"]:
     add("runtime", "\n".join(lines).encode())
+
+for message in {"step": "Downloading", "done": 1, "total": 2}, {"result": "done", "spec": "a/b@c:00"}, \
+               {"result": "done", "spec": None}, {"result": "failed", "errno": "ENOSPC", "message": "\u00e4\n"}:
+    add("report", json.dumps(message).encode())
 
 sha1, sha256 = "0123456789" * 4, "00112233445566778899aabbccddeeff" * 2
 plain = [{"type": "file", "oid": sha1, "size": 3, "path": p} for p in ("README.md", "a/b", "a-b", ".cache/c", "\u00e4/e")]

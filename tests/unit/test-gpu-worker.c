@@ -126,12 +126,14 @@ typedef struct Scene {
         /* At the step of this name, or number. */
         const char *at;
         unsigned at_number;
+        int uid;             /* option, when it is not 0 */
         enum { GO_ON, CANCEL, VANISH, FAULT, USE } what;
         const char *fault;   /* for the simulator; NULL: heals */
 
         char steps[512], undone[256], notes[2048];
         unsigned n_steps, n_progress;
         json_object *result;
+        VfioLoan loan;
         WorkerOperation operation;
         int fd;
 } Scene;
@@ -140,6 +142,7 @@ static Scene *scene_new_kind(SimGpuKind kind, unsigned id, unsigned class) {
         Scene *s = calloc(1, sizeof(*s));
 
         MUST(s);
+        s->loan = (VfioLoan){ -EBADF, -EBADF };
         device.clock = 0;
         device.sim = sim_access_new(kind, &device.clock);
         device.open_error = 0;
@@ -159,6 +162,7 @@ static Scene *scene_new(void) {
 static void scene_clear(Scene *s) {
         (void) json_object_put(s->result);
         s->result = NULL;
+        vfio_loan_close(&s->loan);
         s->steps[0] = s->undone[0] = s->notes[0] = '\0';
         s->n_steps = s->n_progress = 0;
 }
@@ -233,7 +237,7 @@ static bool on_step(Scene *s, int fd, json_object *message, const char *step) {
 static void talk(Scene *s, int fd) {
         json_object *message;
 
-        while (!s->result && worker_receive(fd, &message) >= 0) {
+        while (!s->result && worker_receive_loan(fd, &message, &s->loan) >= 0) {
                 const char *text;
                 bool alive = true;
 
@@ -257,6 +261,8 @@ static json_object *first_message(Scene *s) {
 
         if (s->mode)
                 CHECK_EQ(json_add_string(options, "mode", s->mode), 0);
+        if (s->uid != 0)
+                CHECK_EQ(json_add_int(options, "uid", s->uid), 0);
         CHECK_EQ(json_add(o, "record", json_object_get(s->record)), 0);
         CHECK_EQ(json_add(o, "options", options), 0);
         return o;
@@ -324,7 +330,7 @@ static void test_there_and_back(void) {
 
         CHECK_EQ(scene_run(s, WORKER_CHECK), 0);
         check_result(s, "on", "off", VFIO_PCI, false);
-        CHECK_STR(s->steps, "identify open boot query reset verify");
+        CHECK_STR(s->steps, "identify survey open boot query reset verify");
 
         CHECK_EQ(scene_run(s, WORKER_RESTORE), 0);
         check_result(s, "off", "off", "nvidia", true);
@@ -492,6 +498,65 @@ static void test_leased(void) {
         check_result(s, "unknown", "unknown", VFIO_PCI, false);
         CHECK(strstr(s->notes, "a guest does"));
         CHECK_EQ(device.sim->n_steps, 0);
+        /* Nor does a check, which says who it is. */
+        CHECK_EQ(scene_run(s, WORKER_CHECK), -EBUSY);
+        check_failure(s, "survey", "EBUSY", true);
+        CHECK(strstr(member(s->result, "found"), "qemu (99)"));
+        CHECK_EQ(device.sim->n_steps, 0);
+}
+
+static bool is_file(int fd, const PciTree *t, const char *name) {
+        char path[512], link[64], target[512];
+        ssize_t n;
+
+        (void) snprintf(path, sizeof(path), "%s%s", t->root, name);
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
+        n = readlink(link, target, sizeof(target) - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        return strcmp(target, path) == 0;
+}
+
+/* Lent unopened: neither its registers nor what it is bound to are touched. */
+static void test_lease(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+        uint64_t before;
+
+        CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
+        pci_tree_write(s->tree, "/dev/vfio/vfio", "");
+        pci_tree_write(s->tree, "/dev/iommu", "");
+        pci_tree_write(s->tree, "/dev/vfio/devices/vfio3", "");
+        pci_tree_write(s->tree, "/sys/bus/pci/devices/" GPU "/vfio-dev/vfio3/dev", "511:3");
+        before = sim_gpu_accesses(device.sim->sim);
+        CHECK_EQ(scene_run(s, WORKER_LEASE), -EINVAL);
+        s->uid = 1000;
+        s->tree->log[0] = '\0';
+        CHECK_EQ(scene_run(s, WORKER_LEASE), 0);
+        CHECK_STR(member(s->result, "result"), "done");
+        CHECK_STR(s->steps, "identify survey lend");
+        CHECK(is_file(s->loan.device, s->tree, "/dev/vfio/devices/vfio3"));
+        CHECK(is_file(s->loan.iommu, s->tree, "/dev/iommu"));
+        CHECK_STR(s->tree->log, "");
+        CHECK_EQ(sim_gpu_accesses(device.sim->sim), before);
+
+        s->at = "lend";
+        s->what = CANCEL;
+        CHECK_EQ(scene_run(s, WORKER_LEASE), -ECANCELED);
+        check_failure(s, "lend", "ECANCELED", true);
+        CHECK(s->loan.device < 0 && s->loan.iommu < 0);
+        s->at = NULL;
+        pci_tree_process(s->tree, 99, "qemu", "/dev/null", NULL);
+        CHECK_EQ(scene_run(s, WORKER_LEASE), -EBUSY);
+        check_failure(s, "survey", "EBUSY", true);
+}
+
+/* Somebody took it from VFIO while nobody looked. */
+static void test_check_other_driver(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+
+        CHECK_EQ(scene_run(s, WORKER_CHECK), -EIO);
+        check_failure(s, "survey", "EIO", true);
+        CHECK_STR(member(s->result, "found"), "nvidia");
+        CHECK_STR(s->tree->log, "");
 }
 
 static void test_inspect(void) {
@@ -716,6 +781,8 @@ static const Test tests[] = {
         { "refused before anything is touched",                 test_refused         },
         { "used while the record is stored",                    test_used_meanwhile  },
         { "a leased GPU is left alone",                         test_leased          },
+        { "a lease",                                            test_lease           },
+        { "a check of what has another driver",                 test_check_other_driver },
         { "inspection changes nothing",                         test_inspect         },
         { "faults of the device",                               test_faults          },
         { "knobs that cannot be taken back",                    test_not_taken_back  },

@@ -2,11 +2,15 @@
 
 /* Devices and drivers in a directory that stands for sysfs: addresses, binding, groups, who uses a device, limits. */
 
+#include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "vfio/access.h"
 #include "vfio/group.h"
+#include "vfio/lend.h"
 #include "vfio/limit.h"
 #include "vfio/users.h"
 
@@ -383,6 +387,68 @@ static void test_sysfs(void) {
         CHECK_STR(t->log, GPU "/power/control=on\n" GPU "/power/control=auto\n");
 }
 
+static mode_t mode_of(const char *path) {
+        struct stat st;
+
+        CHECK_EQ(stat(path, &st), 0);
+        return st.st_mode & 0777;
+}
+
+/* Whether a user may open it, asked by being that user. */
+static bool may_open(const char *path, uid_t uid) {
+        pid_t pid = fork();
+        int status = -1;
+
+        if (pid == 0)
+                _exit(setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+                      open(path, O_RDWR) < 0);
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Where groups are all that there is, the node is opened to one user, and closed again; its mode is what it was. */
+static void test_lend_group(void) {
+        static const mode_t modes[] = { 0600, 0660, 0640 };
+        PciDevice d;
+        _cleanup_(pci_tree_freep) PciTree *t = new_tree(&d);
+        char path[256];
+        VfioLoan loan;
+        Fault f;
+
+        CHECK_EQ(vfio_take_back(&d, NULL), 0);
+        CHECK_EQ(vfio_lend(&d, 1000, &loan, &f), -ENOENT);
+        pci_tree_write(t, "/dev/vfio/vfio", "");
+        CHECK_EQ(vfio_lend(&d, 1000, &loan, &f), -ENOENT);
+        pci_tree_write(t, "/dev/vfio/12", "");
+        (void) snprintf(path, sizeof(path), "%s/dev/vfio/12", t->root);
+        CHECK_EQ(chmod(t->root, 0755), 0);
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
+                CHECK_EQ(chmod(path, modes[i]), 0);
+                CHECK_EQ(vfio_lend(&d, 1000, &loan, &f), 0);
+                CHECK(write(loan.device, "x", 1) < 0 && errno == EBADF);
+                CHECK_EQ(write(loan.iommu, "x", 1), 1);
+                vfio_loan_close(&loan);
+                CHECK_EQ(loan.device, -EBADF);
+                CHECK(geteuid() != 0 || (may_open(path, 1000) && !may_open(path, 1001)));
+                for (int again = 0; again < 2; again++) {
+                        CHECK_EQ(vfio_take_back(&d, &f), 0);
+                        CHECK_EQ(mode_of(path), modes[i]);
+                        CHECK(geteuid() != 0 || !may_open(path, 1000));
+                }
+        }
+        /* The next one is not left with what the one before had. */
+        CHECK_EQ(vfio_lend(&d, 1000, &loan, &f), 0);
+        vfio_loan_close(&loan);
+        CHECK_EQ(vfio_lend(&d, 1001, &loan, &f), 0);
+        vfio_loan_close(&loan);
+        CHECK(geteuid() != 0 || (may_open(path, 1001) && !may_open(path, 1000)));
+        /* Root needs nothing. */
+        CHECK_EQ(vfio_take_back(&d, &f), 0);
+        CHECK_EQ(vfio_lend(&d, 0, &loan, &f), 0);
+        vfio_loan_close(&loan);
+        CHECK_EQ(mode_of(path), 0640);
+}
+
 static const Test tests[] = {
         { "addresses in every spelling",                    test_address        },
         { "what sysfs says of a device",                    test_device         },
@@ -398,6 +464,7 @@ static const Test tests[] = {
         { "processes that may not be looked at",            test_users_hidden   },
         { "calls that take too long",                       test_limit          },
         { "registers through sysfs",                        test_sysfs          },
+        { "a group is lent to one user, and taken back",    test_lend_group     },
 };
 
 TEST_MAIN(tests)

@@ -37,16 +37,11 @@ image_tree() {
         local build=$1 dir=$2 tree=$2/tree here drop_in name
 
         here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/guest/image.d
-        DESTDIR=$dir/install meson install -C "$build" --no-rebuild --quiet
+        vm_install "$build" "$dir"
         mkdir -p "$tree"/usr/{lib/x86_64-linux-gnu,local/lib/cocoon-sim} "$tree"/etc/{systemd/system,cocoon,cocoon-sim}
-        cp -a "$dir/install/usr/." "$tree/usr"
-        # The guest's /lib is a link.
-        [[ ! -d $dir/install/lib ]] || cp -a "$dir/install/lib/." "$tree/usr/lib"
-        [[ ! -d $dir/install/etc ]] || cp -a "$dir/install/etc/." "$tree/etc"
-        rm -rf "$tree"/usr/local/share/man
         cp "$build"/tests/sim/libnvidia-{ml.so.1,nscq.so.2} "$tree/usr/lib/x86_64-linux-gnu/"
         cp "$build/tests/sim/cocoon-sim" "$tree/usr/local/lib/cocoon-sim/"
-        strip "$tree"/usr/local/bin/* "$tree"/usr/local/lib/cocoon-sim/*
+        strip "$tree"/usr/local/lib/cocoon-sim/*
         cp "$here"/*.service "$tree/etc/systemd/system/"
         for drop_in in "$here"/*.service.conf; do
                 name=$(basename "$drop_in" .conf)

@@ -5,6 +5,8 @@
 #
 #   vm_prepare                       makes the guest's disk and kernels below $VM, once
 #   vm_boot KERNEL PAYLOAD OUTPUT [QEMU ARGUMENT...]
+#   vm_prepare_layer PACKAGE...      a tree of what these packages add to the guest's, once: $VM_LAYER
+#   vm_install BUILD DIRECTORY       what Cocoon installs, in DIRECTORY/install; as the guest has it, in DIRECTORY/tree
 #
 # The guest mounts the payload, a directory, and runs its file `run`; what that writes to /dev/virtio-ports/test is
 # OUTPUT/test, the console OUTPUT/console. Nothing that the guest writes to its disk stays.
@@ -137,6 +139,44 @@ vm_prepare() {
         mke2fs -q -t ext4 -L cocoon-root -d "$dir/tree" "$dir/root.img" 2g >/dev/null
         rm -rf "$dir/tree"
         mv "$dir" "$VM" 2>/dev/null || rm -rf "$dir"
+}
+
+# A few more packages for one test, without another disk: unpacked and not configured, after vm_prepare().
+vm_prepare_layer() {
+        local cache=${COCOON_VM_CACHE:-build/vm} key mirror dir
+
+        key=$({ declare -f vm_prepare_layer; basename "$VM"; echo "$*"; } | sha256sum)
+        VM_LAYER=$cache/layer-$VM_RELEASE-${key:0:16}
+        [[ ! -d $VM_LAYER ]] || return 0
+        mirror=$(vm_mirror)
+        [[ -n $mirror ]] || vm_skip "no Debian mirror in this machine's apt sources"
+        command -v debugfs >/dev/null || vm_skip "debugfs is not installed"
+        dir=$(mktemp -d "$(readlink -f "$cache")/new.XXXXXX")
+        # What the guest has need not be fetched.
+        debugfs -R 'cat /var/lib/dpkg/status' "$VM/root.img" >"$dir/status" 2>/dev/null
+        if ! mmdebstrap --variant=extract --include="$(IFS=,; echo "$*")" \
+                --setup-hook="cp '$dir/status' \"\$1/var/lib/dpkg/status\"" "$VM_RELEASE" "$dir/tree" \
+                "deb $mirror $VM_RELEASE main" >"$dir/log" 2>&1; then
+                tail -n 20 "$dir/log" | sed 's/^/# /'
+                rm -rf "$dir"
+                vm_skip "the packages $* cannot be had"
+        fi
+        rm -rf "$dir"/tree/{dev,etc/{apt,fstab,hostname,resolv.conf},run,tmp,usr/share/{doc,locale,man,perl5},var}
+        mv -T "$dir/tree" "$VM_LAYER" 2>/dev/null
+        rm -rf "$dir"
+}
+
+vm_install() {
+        local build=$1 install=$2/install tree=$2/tree
+
+        DESTDIR=$install meson install -C "$build" --no-rebuild --quiet
+        mkdir -p "$tree"/{usr,etc}
+        cp -a "$install/usr/." "$tree/usr"
+        # The guest's /lib is a link.
+        [[ ! -d $install/lib ]] || cp -a "$install/lib/." "$tree/usr/lib"
+        [[ ! -d $install/etc ]] || cp -a "$install/etc/." "$tree/etc"
+        rm -rf "$tree"/usr/local/share/man
+        strip "$tree"/usr/local/{bin,libexec/cocoon}/*
 }
 
 # Whether KVM runs a guest here; that there is a /dev/kvm says little.
