@@ -189,7 +189,17 @@ static void look_at(Scan *s, int proc, const char *pid) {
         s->users->n++;
 }
 
+static bool is_process(const char *name, pid_t except) {
+        long pid = name[strspn(name, "0123456789")] == '\0' ? strtol(name, NULL, 10) : 0;
+
+        return pid > 0 && pid != getpid() && pid != except;
+}
+
 int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
+        return d->host->find_users ? d->host->find_users(d, ret, ret_fault) : pci_users_find_except(d, 0, ret, ret_fault);
+}
+
+int pci_users_find_except(const PciDevice *d, pid_t pid, PciUsers *ret, Fault *ret_fault) {
         _cleanup_closedir_ DIR *dir = NULL;
         Nodes nodes = {};
         Scan s = { .nodes = &nodes, .users = ret };
@@ -205,7 +215,7 @@ int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
         if (!dir)
                 return fault_set(ret_fault, errno, d->address, "/proc, to see who uses it", "%m");
         while ((entry = readdir(dir)))
-                if (entry->d_name[strspn(entry->d_name, "0123456789")] == '\0' && strtol(entry->d_name, NULL, 10) != getpid())
+                if (is_process(entry->d_name, pid))
                         look_at(&s, dirfd(dir), entry->d_name);
         if (ret->n == 0 && s.blind)
                 return fault_set(ret_fault, EACCES, d->address, "to see who uses it",
