@@ -37,7 +37,9 @@ int client_failed(int r, const sd_bus_error *error, const char *what) {
                 { "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", CTL_DENIED    },
                 { CLIENT_NAME ".Error.AccessDenied",                             CTL_DENIED    },
                 { CLIENT_NAME ".Error.NoSuchGPU",                                CTL_NO_GPU    },
+                { CLIENT_NAME ".Error.NoSuchModel",                              CTL_NO_MODEL  },
                 { CLIENT_NAME ".Error.InvalidAddress",                           CTL_USAGE     },
+                { CLIENT_NAME ".Error.InvalidSpecification",                     CTL_USAGE     },
         };
         const char *name = error && error->name ? error->name : "";
 

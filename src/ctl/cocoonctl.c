@@ -22,6 +22,11 @@ static const Verb verbs[] = {
         { "gpu",    "status",  verb_gpu_status,  "[ADDRESS...]",        "all about them; are they ready?"           },
         { "gpu",    "prepare", verb_gpu_prepare, "ADDRESS...|--all",    "from the host to confidential guests"      },
         { "gpu",    "restore", verb_gpu_restore, "ADDRESS...|--all",    "back to the host"                          },
+        { "model",  "list",    verb_model_list,   "",                 "images of models"                          },
+        { "model",  "status",  verb_model_status, "[SPEC...]",        "all about them; are they ready?"           },
+        { "model",  "build",   verb_model_build,  "SPEC...",          "from the hub; what is there is found"      },
+        { "model",  "verify",  verb_model_verify, "SPEC...|--all",    "every block against the root hash"         },
+        { "model",  "remove",  verb_model_remove, "SPEC...",          "images that nobody uses"                   },
         { "job",    "list",    verb_job_list,    "",                  "what is being done"                        },
         { "job",    "watch",   verb_job_watch,   "[ID...]",             "follow jobs to their end"                  },
         { "job",    "cancel",  verb_job_cancel,  "ID...",               "and have undone what they did"             },
@@ -29,7 +34,7 @@ static const Verb verbs[] = {
 };
 
 static void print_help(void) {
-        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs for confidential guests.\n");
+        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs and models for confidential guests.\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char line[64];
 
@@ -38,14 +43,14 @@ static void print_help(void) {
         }
         (void) puts("\n  --wait           wait for the end of what is begun, and show how it goes\n"
                     "  --patience SEC   how long the daemon may go away meanwhile\n"
-                    "  --all            every GPU; restore: every one that is not the host's\n"
+                    "  --all            every GPU; restore: every one that is not the host's; model verify: every image\n"
                     "  --if-present     restore: an address where no GPU is, is fine\n"
                     "  --json           for programs\n"
                     "  -H, --host HOST  of another host, by SSH\n"
                     "  --root DIR       doctor: look below this directory\n"
                     "  --version        print the version\n"
                     "  -h, --help       print this\n\n"
-                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU");
+                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU or model");
 }
 
 enum { OPT_JSON = 256, OPT_WAIT, OPT_PATIENCE, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };

@@ -14,6 +14,7 @@ enum {
         CTL_NO_DAEMON = 3, /* no bus, no cocoon-hostd on it, or it went away */
         CTL_DENIED = 4,
         CTL_NO_GPU = 5,
+        CTL_NO_MODEL = 5,
 };
 
 typedef struct CtlOptions {
@@ -28,6 +29,11 @@ int verb_gpu_list(const CtlOptions *o, char *const *args);
 int verb_gpu_status(const CtlOptions *o, char *const *args);
 int verb_gpu_prepare(const CtlOptions *o, char *const *args);
 int verb_gpu_restore(const CtlOptions *o, char *const *args);
+int verb_model_list(const CtlOptions *o, char *const *args);
+int verb_model_status(const CtlOptions *o, char *const *args);
+int verb_model_build(const CtlOptions *o, char *const *args);
+int verb_model_verify(const CtlOptions *o, char *const *args);
+int verb_model_remove(const CtlOptions *o, char *const *args);
 int verb_job_list(const CtlOptions *o, char *const *args);
 int verb_job_watch(const CtlOptions *o, char *const *args);
 int verb_job_cancel(const CtlOptions *o, char *const *args);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
+#include "basic/bar.h"
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "ctl/table.h"
@@ -32,6 +33,8 @@ typedef struct Followed {
         char *kind, *subject;
         char step[32];
         int64_t n_done, n_total;
+        int64_t n_first;     /* of bytes: when the step began, */
+        uint64_t began_usec; /* which was then */
         char *result, *error, *message; /* NULL result: not yet */
 } Followed;
 
@@ -64,12 +67,43 @@ static bool all_ended(const Follow *f) {
         return true;
 }
 
+bool follow_counts_bytes(const char *kind) {
+        static const char *const kinds[] = { "build", "verify", "remove" };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                if (strcmp(kinds[i], kind) == 0)
+                        return true;
+        return false;
+}
+
+/* One that counts bytes alone has a bar. */
+static bool show_bar(Follow *f, size_t width) {
+        const Followed *j = &f->list[0];
+        const Bar b = { j->step, (uint64_t) j->n_first, (uint64_t) j->n_done, (uint64_t) j->n_total,
+                        monotonic_usec() - j->began_usec };
+        char text[BAR_SIZE];
+
+        if (f->n != 1 || j->result || j->n_total <= 0)
+                return false;
+        (void) fprintf(stderr, "\r\033[K%.*s", (int) width, bar_format(&b, (unsigned) width, text));
+        f->line_open = true;
+        return true;
+}
+
+static void format_piece(const Followed *j, char *ret, size_t size) {
+        if (!follow_counts_bytes(j->kind))
+                (void) snprintf(ret, size, "  %s: %s %" PRIi64 "/%" PRIi64, j->subject, j->step, j->n_done + 1, j->n_total);
+        else
+                (void) snprintf(ret, size, "  %s: %s %u%%", j->subject, j->step,
+                                j->n_total > 0 ? (unsigned) ((double) j->n_done * 100 / (double) j->n_total) : 0);
+}
+
 /* One line for all, the slowest first to be named. */
 static void show(Follow *f) {
         char text[512] = "", piece[128];
         size_t done = 0, width = terminal_width(stderr), length = 0;
 
-        if (f->steps || width == SIZE_MAX)
+        if (f->steps || width == SIZE_MAX || (f->n > 0 && follow_counts_bytes(f->list[0].kind) && show_bar(f, width)))
                 return;
         for (size_t i = 0; i < f->n; i++) {
                 const Followed *j = &f->list[i];
@@ -77,8 +111,7 @@ static void show(Follow *f) {
                 done += j->result ? 1 : 0;
                 if (j->result || !j->step[0])
                         continue;
-                (void) snprintf(piece, sizeof(piece), "  %s: %s %" PRIi64 "/%" PRIi64, j->subject, j->step, j->n_done + 1,
-                                j->n_total);
+                format_piece(j, piece, sizeof(piece));
                 if (length + strlen(piece) < sizeof(text))
                         length += (size_t) snprintf(text + length, sizeof(text) - length, "%s", piece);
         }
@@ -117,22 +150,43 @@ static void on_finished(Follow *f, sd_bus_message *m) {
                 (void) log_oom();
 }
 
+/* A line for each step; of bytes one for each tenth of a step as well. */
+static void print_step(const Followed *j, bool is_new, int64_t before) {
+        char done[24], total[24];
+
+        if (!follow_counts_bytes(j->kind))
+                (void) printf("%s %s: %s %" PRIi64 "/%" PRIi64 "\n", j->subject, j->kind, j->step, j->n_done + 1, j->n_total);
+        else if (j->n_total <= 0 && is_new)
+                (void) printf("%s %s: %s\n", j->subject, j->kind, j->step);
+        else if (j->n_total > 0 && (is_new || j->n_done / (j->n_total / 10 + 1) != before / (j->n_total / 10 + 1)))
+                (void) printf("%s %s: %s %s of %s\n", j->subject, j->kind, j->step, format_size((uint64_t) j->n_done, done),
+                              format_size((uint64_t) j->n_total, total));
+}
+
 static void on_changed(Follow *f, sd_bus_message *m) {
         _cleanup_json_ json_object *changed = NULL;
         Followed *j = find(f, sd_bus_message_get_path(m));
         const char *interface;
         json_object *value;
+        int64_t before;
+        bool is_new;
 
         if (!j || sd_bus_message_read(m, "s", &interface) < 0 || strcmp(interface, JOB_INTERFACE) != 0 ||
             client_read_properties(m, &changed) < 0 || !json_object_object_get_ex(changed, "Step", &value))
                 return;
+        is_new = strcmp(j->step, json_object_get_string(value)) != 0;
+        before = j->n_done;
         (void) snprintf(j->step, sizeof(j->step), "%s", json_object_get_string(value));
         if (json_object_object_get_ex(changed, "Done", &value))
                 j->n_done = json_object_get_int64(value);
         if (json_object_object_get_ex(changed, "Total", &value))
                 j->n_total = json_object_get_int64(value);
+        if (is_new) {
+                j->n_first = j->n_done;
+                j->began_usec = monotonic_usec();
+        }
         if (f->steps)
-                (void) printf("%s %s: %s %" PRIi64 "/%" PRIi64 "\n", j->subject, j->kind, j->step, j->n_done + 1, j->n_total);
+                print_step(j, is_new, before);
         (void) fflush(stdout);
 }
 
