@@ -30,11 +30,17 @@ static const Verb verbs[] = {
         { "job",    "list",    verb_job_list,    "",                  "what is being done"                        },
         { "job",    "watch",   verb_job_watch,   "[ID...]",             "follow jobs to their end"                  },
         { "job",    "cancel",  verb_job_cancel,  "ID...",               "and have undone what they did"             },
+        { "worker", "list",    verb_worker_list, "",                  "guests, their GPUs, models and attestation" },
+        { "worker", "status",  verb_worker_status, "[NAME...]",         "all about them; do they run?"             },
+        { "worker", "logs",    verb_worker_logs, "NAME...",             "the journal, with the guest's console"    },
+        { "worker", "start",   verb_worker_start, "NAME...",            "as systemctl does"                        },
+        { "worker", "stop",    verb_worker_stop, "NAME...",             "the guest's power button"                 },
+        { "status", NULL,      verb_status,      "",                  "the whole host"                            },
         { "doctor", NULL,      verb_doctor,      "",                  "is this host able to run confidential guests?" },
 };
 
 static void print_help(void) {
-        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs and models for confidential guests.\n");
+        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs, models and workers of confidential guests.\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char line[64];
 
@@ -45,12 +51,13 @@ static void print_help(void) {
                     "  --patience SEC   how long the daemon may go away meanwhile\n"
                     "  --all            every GPU; restore: every one that is not the host's; model verify: every image\n"
                     "  --if-present     restore: an address where no GPU is, is fine\n"
+                    "  -f, --follow     worker logs: go on with what is new\n"
                     "  --json           for programs\n"
                     "  -H, --host HOST  of another host, by SSH\n"
-                    "  --root DIR       doctor: look below this directory\n"
+                    "  --root DIR       doctor, worker: look below this directory\n"
                     "  --version        print the version\n"
                     "  -h, --help       print this\n\n"
-                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU or model");
+                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU, model or worker");
 }
 
 enum { OPT_JSON = 256, OPT_WAIT, OPT_PATIENCE, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };
@@ -76,6 +83,7 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
                 { "all",        no_argument,       NULL, OPT_ALL        },
                 { "if-present", no_argument,       NULL, OPT_IF_PRESENT },
                 { "root",       required_argument, NULL, OPT_ROOT       },
+                { "follow",     no_argument,       NULL, 'f'            },
                 { "host",       required_argument, NULL, 'H'            },
                 { "version",    no_argument,       NULL, OPT_VERSION    },
                 { "help",       no_argument,       NULL, 'h'            },
@@ -83,7 +91,7 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "hH:", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "fhH:", options, NULL)) >= 0)
                 switch (c) {
                 case OPT_JSON:
                         ret->json = true;
@@ -103,6 +111,9 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
                         break;
                 case OPT_ROOT:
                         ret->root = optarg;
+                        break;
+                case 'f':
+                        ret->follow = true;
                         break;
                 case 'H':
                         ret->host = optarg;

@@ -15,13 +15,14 @@ enum {
         CTL_DENIED = 4,
         CTL_NO_GPU = 5,
         CTL_NO_MODEL = 5,
+        CTL_NO_WORKER = 5,
 };
 
 typedef struct CtlOptions {
         const char *host; /* by SSH; NULL: this one */
-        const char *root; /* of doctor: where /sys, /proc and the like are */
+        const char *root; /* of doctor and worker: where /sys, /etc and the like are */
         uint64_t patience_usec; /* with a daemon that went away; 0: the usual */
-        bool json, wait, all, if_present;
+        bool json, wait, all, if_present, follow;
 } CtlOptions;
 
 /* `args` ends with NULL. Return an exit status, everything said. */
@@ -37,4 +38,10 @@ int verb_model_remove(const CtlOptions *o, char *const *args);
 int verb_job_list(const CtlOptions *o, char *const *args);
 int verb_job_watch(const CtlOptions *o, char *const *args);
 int verb_job_cancel(const CtlOptions *o, char *const *args);
+int verb_worker_list(const CtlOptions *o, char *const *args);
+int verb_worker_status(const CtlOptions *o, char *const *args);
+int verb_worker_logs(const CtlOptions *o, char *const *args);
+int verb_worker_start(const CtlOptions *o, char *const *args);
+int verb_worker_stop(const CtlOptions *o, char *const *args);
+int verb_status(const CtlOptions *o, char *const *args);
 int verb_doctor(const CtlOptions *o, char *const *args);

@@ -15,11 +15,11 @@ int follow_new(sd_bus *bus, bool steps, Follow **ret);
 Follow *follow_free(Follow *f);
 DEFINE_CLEANUP_FUNC(Follow *, follow_free)
 
-/* Whether the progress of such a job is one of bytes, and not of steps. */
-bool follow_counts_bytes(const char *kind);
-
 /* How long a daemon that went away may take to come back: by default 3 minutes, in which it can be stopped and started. */
 void follow_set_patience(Follow *f, uint64_t usec);
+
+/* Whether the progress of such a job is one of bytes, and not of steps. */
+bool follow_counts_bytes(const char *kind);
 
 /* One to wait for, as long as this daemon is there. 0 or -ENOMEM. */
 int follow_add(Follow *f, const char *job, const char *kind, const char *subject);

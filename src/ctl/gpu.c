@@ -6,6 +6,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 #include "vfio/address.h"
 
@@ -26,13 +27,15 @@ static const char *number_text(json_object *gpu, const char *key) {
         return strcmp(text, "-1") == 0 ? "" : text;
 }
 
-static int print_list(json_object *gpus) {
+int gpu_print_list(json_object *gpus) {
         static const TableColumn columns[] = {
                 { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
                 { "STATE", state_color }, { "HOLDER" }, { "FAILURE" },
         };
         _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
+        if (json_object_array_length(gpus) == 0)
+                return 0;
         if (!table)
                 return -ENOMEM;
         for (size_t i = 0; i < json_object_array_length(gpus); i++) {
@@ -69,7 +72,7 @@ int verb_gpu_list(const CtlOptions *o, char *const *args) {
                 client_print_json(gpus);
         else if (json_object_array_length(gpus) == 0)
                 log_info("No GPU with a Confidential Computing mode; see cocoonctl doctor.");
-        else if (print_list(gpus) < 0) {
+        else if (gpu_print_list(gpus) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }

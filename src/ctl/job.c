@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 
 #define DONE_SIZE 56U
@@ -22,10 +23,12 @@ static void format_done(json_object *job, char ret[static DONE_SIZE]) {
                 (void) snprintf(ret, DONE_SIZE, "%s/%s", client_text(job, "Done"), client_text(job, "Total"));
 }
 
-static int print_list(json_object *jobs) {
+int job_print_list(json_object *jobs) {
         static const TableColumn columns[] = { { "ID" }, { "KIND" }, { "SUBJECT" }, { "STATE" }, { "STEP" }, { "DONE" } };
         _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
+        if (json_object_array_length(jobs) == 0)
+                return 0;
         if (!table)
                 return -ENOMEM;
         for (size_t i = 0; i < json_object_array_length(jobs); i++) {
@@ -60,7 +63,7 @@ int verb_job_list(const CtlOptions *o, char *const *args) {
                 return status;
         if (o->json)
                 client_print_json(jobs);
-        else if (json_object_array_length(jobs) > 0 && print_list(jobs) < 0) {
+        else if (json_object_array_length(jobs) > 0 && job_print_list(jobs) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }

@@ -274,7 +274,8 @@ static int begun(const Request *q, const char *spec, const char *job) {
 static int request_one(const Request *q, const char *spec) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job = NULL;
+        /* Removed by a daemon that could not say so any more. */
+        const char *job = NULL, *fine = strcmp(q->kind, "remove") == 0 ? SD_BUS_ERROR_UNKNOWN_OBJECT : NULL;
         int r;
 
         r = q->call(q->bus, spec, &call, &error);
@@ -283,7 +284,7 @@ static int request_one(const Request *q, const char *spec) {
         if (r >= 0 && !sd_bus_message_is_empty(reply))
                 r = sd_bus_message_read(reply, "o", &job);
         if (q->follow && (job || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
-                return follow_add_call(q->follow, call, NULL, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
+                return follow_add_call(q->follow, call, fine, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
         return r < 0 ? refused(q, spec, r, &error) : begun(q, spec, job);
 }
 

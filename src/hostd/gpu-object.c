@@ -202,8 +202,8 @@ GpuObject *gpu_object_free(GpuObject *g) {
                         p = &(*p)->next;
                 *p = g->next;
         }
-        (void) lease_free(g->lease);
         state_flush(g);
+        (void) lease_free(g->lease);
         (void) json_object_put(g->record);
         free(g->error);
         free(g->message);
