@@ -148,7 +148,7 @@ static int method_lease(sd_bus_message *message, void *userdata, sd_bus_error *e
 
         r = sd_bus_message_read(message, "s", &holder);
         if (r >= 0)
-                r = lease_check_holder(holder, error);
+                r = lease_check(g, holder, error);
         return r < 0 ? r : polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
 }
 

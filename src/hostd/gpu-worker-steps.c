@@ -110,7 +110,7 @@ static int check_driver(GpuWorker *w) {
         (void) snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/" VFIO_PCI, w->host.root);
         if (access(path, F_OK) >= 0)
                 return 0;
-        w->advice = "load it: systemctl start modprobe@vfio_pci.service";
+        w->advice = "systemctl restart cocoon-hostd.service loads it (modprobe@vfio_pci.service)";
         return fault_set(&w->fault, ENOENT, "driver " VFIO_PCI, "to be loaded", "none of that name");
 }
 

@@ -257,8 +257,8 @@ int worker_run(WorkerOperation operation, const char *address, int fd, const Pci
 
         (void) snprintf(w.address, sizeof(w.address), "%s", address);
         r = run(&w);
-        worker_close(&w);
         worker_send_result(&w, r);
+        worker_close(&w); /* which resets the device, and may hang */
         vfio_loan_close(&w.loan);
         return r;
 }

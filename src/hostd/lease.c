@@ -201,14 +201,10 @@ static bool is_name(const char *holder) {
         return n > 0 && n <= HOLDER_SIZE_MAX;
 }
 
-int lease_check_holder(const char *holder, sd_bus_error *error) {
-        return is_name(holder) ? 0
-                               : host_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                                "holder: expected a name of 1 to 128 printable characters, such as that of a "
-                                                "unit.");
-}
-
-static int refuse(const GpuObject *g, sd_bus_error *error) {
+int lease_check(const GpuObject *g, const char *holder, sd_bus_error *error) {
+        if (!is_name(holder))
+                return host_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                      "holder: expected a name of 1 to 128 printable characters, such as that of a unit.");
         if (g->lease)
                 return host_error_set(error, HOST_ERROR_IN_USE, "%s: expected nobody to have it, found that '%s' %s. Wait for "
                                       "its end, or take another GPU: cocoonctl gpu list", g->address, g->lease->holder,
@@ -223,7 +219,7 @@ int lease_request(GpuObject *g, sd_bus_message *call, const char *holder, uid_t 
         _cleanup_(lease_freep) Lease *l = NULL;
         int r;
 
-        r = refuse(g, error);
+        r = lease_check(g, holder, error);
         if (r >= 0)
                 r = lease_new(g, holder, &l);
         if (r >= 0)

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -31,6 +32,7 @@ static struct {
         int open_error;
         unsigned opened; /* now */
         int release_fd;
+        sem_t *result_seen; /* what closing VFIO waits for; NULL: nothing */
 } device;
 
 static int fake_read32(Access *a, uint32_t offset, uint32_t *ret) {
@@ -59,6 +61,8 @@ static int fake_reset(Access *a, Fault *ret_fault) {
 
 /* As VFIO does, it resets when it is opened and closed. */
 static void fake_free(Access *a) {
+        while (device.result_seen && sem_wait(device.result_seen) < 0)
+                ;
         (void) sim_access_reset(device.sim, NULL);
         device.opened--;
         free(a);
@@ -285,6 +289,8 @@ static int scene_run(Scene *s, WorkerOperation operation) {
         CHECK_EQ(worker_send(fds[0], first_message(s)), 0);
         MUST(pthread_create(&thread, NULL, worker_thread, s) == 0);
         talk(s, fds[0]);
+        if (device.result_seen)
+                MUST(sem_post(device.result_seen) == 0);
         (void) close(fds[0]);
         MUST(pthread_join(thread, &result) == 0);
         return (int) (intptr_t) result;
@@ -349,6 +355,19 @@ static void test_there_and_back(void) {
 }
 
 /* Protected PCIe, which is all that an NVSwitch has. */
+/* What hangs when a device is closed does not keep back what was found. */
+static void test_slow_close(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+        sem_t result_seen;
+
+        MUST(sem_init(&result_seen, 0, 0) == 0);
+        device.result_seen = &result_seen;
+        CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
+        device.result_seen = NULL;
+        MUST(sem_destroy(&result_seen) == 0);
+        check_result(s, "on", "off", VFIO_PCI, true);
+}
+
 static void test_ppcie(void) {
         static const struct {
                 SimGpuKind kind;
@@ -871,6 +890,7 @@ static void test_bad_start(void) {
 
 static const Test tests[] = {
         { "prepare, again, check, restore, again",              test_there_and_back  },
+        { "a device that is slow to close",                     test_slow_close      },
         { "protected PCIe, on an NVSwitch too",                 test_ppcie           },
         { "a mode that the device does not have",               test_no_such_mode    },
         { "many times",                                         test_cycles          },
