@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 
 #define SHORT_HASH 12
@@ -51,7 +52,7 @@ static void list_users(json_object *model, char *ret, size_t size) {
                                             json_object_get_string(json_object_array_get_idx(users, i)) ?: "");
 }
 
-static int print_list(json_object *models) {
+int model_print_list(json_object *models) {
         static const TableColumn columns[] = {
                 { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
                 { "FAILURE" },
@@ -98,7 +99,7 @@ int verb_model_list(const CtlOptions *o, char *const *args) {
                 client_print_json(models);
         else if (json_object_array_length(models) == 0)
                 log_info("No model images; see cocoonctl model build.");
-        else if (print_list(models) < 0) {
+        else if (model_print_list(models) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }
@@ -284,8 +285,9 @@ static int request_one(const Request *q, const char *spec) {
                 r = sd_bus_message_read(reply, "o", &job);
         if (r < 0)
                 return refused(q, spec, r, &error);
+        /* A daemon that comes back finds the same unit at work. */
         if (q->follow && job)
-                return follow_add(q->follow, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
+                return follow_add_call(q->follow, call, NULL, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
         return begun(q, spec, job);
 }
 
@@ -321,6 +323,8 @@ static int request(Request *q, char *const *args) {
                 return status;
         q->bus = bus;
         q->follow = follow;
+        if (follow && q->options->patience_usec > 0)
+                follow_set_patience(follow, q->options->patience_usec);
         q->results = results;
         if (q->options->all)
                 status = request_all(q);
