@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 
 #define SHORT_HASH 12
@@ -51,7 +52,7 @@ static void list_users(json_object *model, char *ret, size_t size) {
                                             json_object_get_string(json_object_array_get_idx(users, i)) ?: "");
 }
 
-static int print_list(json_object *models) {
+int model_print_list(json_object *models) {
         static const TableColumn columns[] = {
                 { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
                 { "FAILURE" },
@@ -98,7 +99,7 @@ int verb_model_list(const CtlOptions *o, char *const *args) {
                 client_print_json(models);
         else if (json_object_array_length(models) == 0)
                 log_info("No model images; see cocoonctl model build.");
-        else if (print_list(models) < 0) {
+        else if (model_print_list(models) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }
