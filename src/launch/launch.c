@@ -57,6 +57,10 @@ _printf_(1, 2) static void say_refused(const char *format, ...) {
         va_start(ap, format);
         (void) vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
+        /* The service manager takes no other text, and terminals should not. */
+        for (char *p = text; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        *p = '?';
         log_error("%s", text);
         (void) sd_notifyf(false, "STATUS=Refused: %s", text);
 }
