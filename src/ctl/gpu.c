@@ -199,8 +199,6 @@ static int refused(const Request *q, const char *address, int r, const sd_bus_er
 static int begun(const Request *q, const char *address, const char *job) {
         json_object *o;
 
-        if (q->follow)
-                return follow_add(q->follow, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
         if (q->results) {
                 o = add_result(q, address);
                 return o && json_add_string(o, "Job", job) >= 0 ? CTL_DONE : CTL_FAILED;
@@ -210,17 +208,22 @@ static int begun(const Request *q, const char *address, const char *job) {
 }
 
 static int request_one(const Request *q, const char *address) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job;
+        const char *job = NULL, *fine = q->options->if_present ? CLIENT_NAME ".Error.NoSuchGPU" : NULL;
         int r;
 
-        r = sd_bus_call_method(q->bus, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method, &error, &reply, "st",
-                               address, UINT64_C(0));
+        r = sd_bus_message_new_method_call(q->bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "st", address, UINT64_C(0));
+        if (r >= 0)
+                r = sd_bus_call(q->bus, call, 0, &error, &reply);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &job);
-        if (r < 0 && q->options->if_present && sd_bus_error_has_name(&error, CLIENT_NAME ".Error.NoSuchGPU"))
+        if (r < 0 && fine && sd_bus_error_has_name(&error, fine))
                 return CTL_DONE;
+        if (q->follow && (r >= 0 || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
+                return follow_add_call(q->follow, call, fine, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
         return r < 0 ? refused(q, address, r, &error) : begun(q, address, job);
 }
 
@@ -266,6 +269,8 @@ static int request(const CtlOptions *o, char *const *args, const char *method, c
                 return status;
         q.bus = bus;
         q.follow = follow;
+        if (follow && o->patience_usec > 0)
+                follow_set_patience(follow, o->patience_usec);
         q.results = results;
         if (o->all)
                 status = request_all(&q, strcmp(kind, "restore") == 0);

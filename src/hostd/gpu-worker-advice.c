@@ -26,7 +26,10 @@ static const struct {
         { WORKER_STEP_UNBIND, ETIMEDOUT, "something that is no process uses the device (a console, a DRM client): see the "
                                          "kernel log; the driver may yet let go" },
         { WORKER_STEP_OPEN, EBUSY, "shut down the guest that has it" },
-        { WORKER_STEP_OPEN, EOPNOTSUPP, "load VFIO: systemctl start modprobe@vfio_pci.service" },
+        { WORKER_STEP_OPEN, EOPNOTSUPP, "systemctl restart cocoon-hostd.service loads VFIO (modprobe@vfio_pci.service)" },
+        /* What is in the unit's sandbox: nodes of the driver that was loaded when the daemon began. */
+        { WORKER_STEP_OPEN, ENOENT, "VFIO was loaded anew: systemctl restart cocoon-hostd.service lets the daemon see it" },
+        { WORKER_STEP_OPEN, EPERM, "VFIO was loaded anew: systemctl restart cocoon-hostd.service lets the daemon see it" },
         { WORKER_STEP_OPEN, EADDRNOTAVAIL,
           "there was no room for its memory: see the kernel log; turn on decoding above 4 GiB in the firmware, or boot "
           "Linux with pci=realloc" },

@@ -110,7 +110,7 @@ static int check_driver(GpuWorker *w) {
         (void) snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/" VFIO_PCI, w->host.root);
         if (access(path, F_OK) >= 0)
                 return 0;
-        w->advice = "load it: systemctl start modprobe@vfio_pci.service";
+        w->advice = "systemctl restart cocoon-hostd.service loads it (modprobe@vfio_pci.service)";
         return fault_set(&w->fault, ENOENT, "driver " VFIO_PCI, "to be loaded", "none of that name");
 }
 
@@ -264,6 +264,8 @@ int worker_open(GpuWorker *w) {
         r = worker_announce(w, WORKER_STEP_OPEN);
         if (r >= 0)
                 r = vfio_take_back(gpu_device(w), &w->fault);
+        if (r >= 0 && !w->ops->in_process)
+                r = worker_confine_to_nodes(w);
         if (r < 0)
                 return r;
         r = w->ops->open_vfio(gpu_device(w), &w->access, &w->fault);
