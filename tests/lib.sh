@@ -33,7 +33,7 @@ TEST_PACKAGES=(
         systemd dbus udev umockdev gir1.2-umockdev-1.0 python3-gi
 )
 VM_TEST_PACKAGES=(
-        mmdebstrap qemu-system-x86 cpio
+        mmdebstrap qemu-system-x86 cpio ovmf
 )
 # For a kernel from its source.
 KERNEL_PACKAGES=(

@@ -71,6 +71,9 @@ static void tell_passed(const Boot *b, const char *timing) {
         log_record(LOG_NOTICE, MESSAGE_GPUS_ATTESTED, fields, ELEMENTSOF(fields),
                    "%zu device%s attested, the GPUs accept work%s.", a->n_devices, a->n_devices == 1 ? "" : "s",
                    b->measured ? ", RTMR3 has the token" : "");
+        /* For the host's operator, who sees nothing else of the guest. It proves nothing to them. */
+        (void) console_say(b->root, "cocoon-attest: GPU attestation passed: %zu device%s.", a->n_devices,
+                           a->n_devices == 1 ? "" : "s");
 }
 
 /* The reason in one sentence: "GPU-0: measurements: ...". */

@@ -28,28 +28,26 @@ static int read_all(int fd, uint8_t *data, size_t size, size_t *ret_size) {
 }
 
 /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-static int open_regular(int dir_fd, const char *path, struct stat *ret_st) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+/* Of what was just opened, or an error of that. */
+static int check_regular(int fd, struct stat *ret_st) {
         if (fd < 0 || fstat(fd, ret_st) < 0)
                 return -errno;
         if (S_ISDIR(ret_st->st_mode))
                 return -EISDIR;
-        if (!S_ISREG(ret_st->st_mode))
-                return -EINVAL;
-        return TAKE_FD(fd);
+        return S_ISREG(ret_st->st_mode) ? 0 : -EINVAL;
 }
 
-int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
+static int read_regular(int fd, size_t limit, uint8_t **ret, size_t *ret_size) {
         _cleanup_free_ uint8_t *data = NULL;
         struct stat st;
         size_t size = 0;
         int r;
 
-        fd = open_regular(dir_fd, path, &st);
-        if (fd < 0)
-                return fd;
+        r = check_regular(fd, &st);
+        if (r < 0)
+                return r;
         if (st.st_size < 0 || (uint64_t) st.st_size > limit)
                 return -EFBIG;
 
@@ -68,16 +66,28 @@ int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size
         return 0;
 }
 
+int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dir_fd, path, OPEN_FLAGS);
+
+        return read_regular(fd, limit, ret, ret_size);
+}
+
+int read_file_nofollow_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dir_fd, path, OPEN_FLAGS | O_NOFOLLOW);
+
+        return read_regular(fd, limit, ret, ret_size);
+}
+
 int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd = openat(dir_fd, path, OPEN_FLAGS);
         _cleanup_free_ uint8_t *data = NULL;
         struct stat st;
         size_t size = 0;
         int r;
 
-        fd = open_regular(dir_fd, path, &st);
-        if (fd < 0)
-                return fd;
+        r = check_regular(fd, &st);
+        if (r < 0)
+                return r;
         data = malloc(limit + 1);
         if (!data)
                 return -ENOMEM;

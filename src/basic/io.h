@@ -13,6 +13,9 @@
  * -ENOMEM, or the errno of open and read. */
 int read_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
 
+/* The same, but a link is -ELOOP: for directories that belong to somebody who is trusted less. */
+int read_file_nofollow_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);
+
 /* The same for files of kernel file systems (sysfs, configfs), which do not say their size or not the right one: reads
  * until there is no more. The errors are those of read_file_at(). */
 int read_virtual_file_at(int dir_fd, const char *path, size_t limit, uint8_t **ret, size_t *ret_size);

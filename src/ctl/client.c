@@ -37,7 +37,9 @@ int client_failed(int r, const sd_bus_error *error, const char *what) {
                 { "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", CTL_DENIED    },
                 { CLIENT_NAME ".Error.AccessDenied",                             CTL_DENIED    },
                 { CLIENT_NAME ".Error.NoSuchGPU",                                CTL_NO_GPU    },
+                { CLIENT_NAME ".Error.NoSuchModel",                              CTL_NO_MODEL  },
                 { CLIENT_NAME ".Error.InvalidAddress",                           CTL_USAGE     },
+                { CLIENT_NAME ".Error.InvalidSpecification",                     CTL_USAGE     },
         };
         const char *name = error && error->name ? error->name : "";
 
@@ -55,6 +57,11 @@ int client_failed(int r, const sd_bus_error *error, const char *what) {
         else
                 (void) log_error_errno(r, "%s%s%m", what ?: "", what ? ": " : "");
         return CTL_FAILED;
+}
+
+bool client_went_away(const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) || sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+               sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN);
 }
 
 static int read_integer(sd_bus_message *m, char type, json_object **ret) {

@@ -17,6 +17,9 @@ int client_connect(const CtlOptions *o, sd_bus **ret);
 /* The exit status for a call that failed, said; `what` comes before it ("0000:01:00.0", NULL for nothing). */
 int client_failed(int r, const sd_bus_error *error, const char *what);
 
+/* The daemon was not there any more to answer. */
+bool client_went_away(const sd_bus_error *error);
+
 /* A value, of whatever type, as JSON: structures and arrays become arrays. 0 or a negative errno. */
 int client_read_value(sd_bus_message *m, json_object **ret);
 

@@ -2,10 +2,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "ctl/ctl.h"
+
+#define PATIENCE_SEC_MAX 86400UL
 
 typedef struct Verb {
         const char *noun, *name; /* the second may be NULL */
@@ -18,14 +22,25 @@ static const Verb verbs[] = {
         { "gpu",    "status",  verb_gpu_status,  "[ADDRESS...]",        "all about them; are they ready?"           },
         { "gpu",    "prepare", verb_gpu_prepare, "ADDRESS...|--all",    "from the host to confidential guests"      },
         { "gpu",    "restore", verb_gpu_restore, "ADDRESS...|--all",    "back to the host"                          },
+        { "model",  "list",    verb_model_list,   "",                 "images of models"                          },
+        { "model",  "status",  verb_model_status, "[SPEC...]",        "all about them; are they ready?"           },
+        { "model",  "build",   verb_model_build,  "SPEC...",          "from the hub; what is there is found"      },
+        { "model",  "verify",  verb_model_verify, "SPEC...|--all",    "every block against the root hash"         },
+        { "model",  "remove",  verb_model_remove, "SPEC...",          "images that nobody uses"                   },
         { "job",    "list",    verb_job_list,    "",                  "what is being done"                        },
         { "job",    "watch",   verb_job_watch,   "[ID...]",             "follow jobs to their end"                  },
         { "job",    "cancel",  verb_job_cancel,  "ID...",               "and have undone what they did"             },
+        { "worker", "list",    verb_worker_list, "",                  "guests, their GPUs, models and attestation" },
+        { "worker", "status",  verb_worker_status, "[NAME...]",         "all about them; do they run?"             },
+        { "worker", "logs",    verb_worker_logs, "NAME...",             "the journal, with the guest's console"    },
+        { "worker", "start",   verb_worker_start, "NAME...",            "as systemctl does"                        },
+        { "worker", "stop",    verb_worker_stop, "NAME...",             "the guest's power button"                 },
+        { "status", NULL,      verb_status,      "",                  "the whole host"                            },
         { "doctor", NULL,      verb_doctor,      "",                  "is this host able to run confidential guests?" },
 };
 
 static void print_help(void) {
-        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs for confidential guests.\n");
+        (void) puts("cocoonctl [OPTION]… NOUN VERB [ARGUMENT]…\n\nGPUs, models and workers of confidential guests.\n");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 char line[64];
 
@@ -33,26 +48,42 @@ static void print_help(void) {
                 (void) printf("  %-30s %s\n", line, verbs[i].help);
         }
         (void) puts("\n  --wait           wait for the end of what is begun, and show how it goes\n"
-                    "  --all            every GPU; restore: every one that is not the host's\n"
+                    "  --patience SEC   how long the daemon may go away meanwhile\n"
+                    "  --all            every GPU; restore: every one that is not the host's; model verify: every image\n"
                     "  --if-present     restore: an address where no GPU is, is fine\n"
+                    "  -f, --follow     worker logs: go on with what is new\n"
                     "  --json           for programs\n"
                     "  -H, --host HOST  of another host, by SSH\n"
-                    "  --root DIR       doctor: look below this directory\n"
+                    "  --root DIR       doctor, worker: look below this directory\n"
                     "  --version        print the version\n"
                     "  -h, --help       print this\n\n"
-                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU");
+                    "Exit status: 0 done, 1 failed or not ready, 2 usage, 3 no daemon, 4 not allowed, 5 no such GPU, model or worker");
 }
 
-enum { OPT_JSON = 256, OPT_WAIT, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_WAIT, OPT_PATIENCE, OPT_ALL, OPT_IF_PRESENT, OPT_ROOT, OPT_VERSION };
+
+static int parse_patience(const char *text, uint64_t *ret) {
+        char *end;
+        unsigned long seconds = strtoul(text, &end, 10);
+
+        if (*text < '0' || *text > '9' || *end || seconds < 1 || seconds > PATIENCE_SEC_MAX) {
+                log_error("--patience: expected 1 to %lu seconds, found '%s'.", PATIENCE_SEC_MAX, text);
+                return -EINVAL;
+        }
+        *ret = seconds * USEC_PER_SEC;
+        return 0;
+}
 
 /* 1: go on; 0: done; -EINVAL, said. */
 static int parse_options(int argc, char *argv[], CtlOptions *ret) {
         static const struct option options[] = {
                 { "json",       no_argument,       NULL, OPT_JSON       },
                 { "wait",       no_argument,       NULL, OPT_WAIT       },
+                { "patience",   required_argument, NULL, OPT_PATIENCE   },
                 { "all",        no_argument,       NULL, OPT_ALL        },
                 { "if-present", no_argument,       NULL, OPT_IF_PRESENT },
                 { "root",       required_argument, NULL, OPT_ROOT       },
+                { "follow",     no_argument,       NULL, 'f'            },
                 { "host",       required_argument, NULL, 'H'            },
                 { "version",    no_argument,       NULL, OPT_VERSION    },
                 { "help",       no_argument,       NULL, 'h'            },
@@ -60,13 +91,17 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "hH:", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "fhH:", options, NULL)) >= 0)
                 switch (c) {
                 case OPT_JSON:
                         ret->json = true;
                         break;
                 case OPT_WAIT:
                         ret->wait = true;
+                        break;
+                case OPT_PATIENCE:
+                        if (parse_patience(optarg, &ret->patience_usec) < 0)
+                                return -EINVAL;
                         break;
                 case OPT_ALL:
                         ret->all = true;
@@ -76,6 +111,9 @@ static int parse_options(int argc, char *argv[], CtlOptions *ret) {
                         break;
                 case OPT_ROOT:
                         ret->root = optarg;
+                        break;
+                case 'f':
+                        ret->follow = true;
                         break;
                 case 'H':
                         ret->host = optarg;

@@ -6,6 +6,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 #include "vfio/address.h"
 
@@ -26,13 +27,15 @@ static const char *number_text(json_object *gpu, const char *key) {
         return strcmp(text, "-1") == 0 ? "" : text;
 }
 
-static int print_list(json_object *gpus) {
+int gpu_print_list(json_object *gpus) {
         static const TableColumn columns[] = {
                 { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
                 { "STATE", state_color }, { "HOLDER" }, { "FAILURE" },
         };
         _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
+        if (json_object_array_length(gpus) == 0)
+                return 0;
         if (!table)
                 return -ENOMEM;
         for (size_t i = 0; i < json_object_array_length(gpus); i++) {
@@ -69,7 +72,7 @@ int verb_gpu_list(const CtlOptions *o, char *const *args) {
                 client_print_json(gpus);
         else if (json_object_array_length(gpus) == 0)
                 log_info("No GPU with a Confidential Computing mode; see cocoonctl doctor.");
-        else if (print_list(gpus) < 0) {
+        else if (gpu_print_list(gpus) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }
@@ -196,8 +199,6 @@ static int refused(const Request *q, const char *address, int r, const sd_bus_er
 static int begun(const Request *q, const char *address, const char *job) {
         json_object *o;
 
-        if (q->follow)
-                return follow_add(q->follow, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
         if (q->results) {
                 o = add_result(q, address);
                 return o && json_add_string(o, "Job", job) >= 0 ? CTL_DONE : CTL_FAILED;
@@ -207,17 +208,22 @@ static int begun(const Request *q, const char *address, const char *job) {
 }
 
 static int request_one(const Request *q, const char *address) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job;
+        const char *job = NULL, *fine = q->options->if_present ? CLIENT_NAME ".Error.NoSuchGPU" : NULL;
         int r;
 
-        r = sd_bus_call_method(q->bus, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method, &error, &reply, "st",
-                               address, UINT64_C(0));
+        r = sd_bus_message_new_method_call(q->bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "st", address, UINT64_C(0));
+        if (r >= 0)
+                r = sd_bus_call(q->bus, call, 0, &error, &reply);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &job);
-        if (r < 0 && q->options->if_present && sd_bus_error_has_name(&error, CLIENT_NAME ".Error.NoSuchGPU"))
+        if (r < 0 && fine && sd_bus_error_has_name(&error, fine))
                 return CTL_DONE;
+        if (q->follow && (r >= 0 || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
+                return follow_add_call(q->follow, call, fine, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
         return r < 0 ? refused(q, address, r, &error) : begun(q, address, job);
 }
 
@@ -263,6 +269,8 @@ static int request(const CtlOptions *o, char *const *args, const char *method, c
                 return status;
         q.bus = bus;
         q.follow = follow;
+        if (follow && o->patience_usec > 0)
+                follow_set_patience(follow, o->patience_usec);
         q.results = results;
         if (o->all)
                 status = request_all(&q, strcmp(kind, "restore") == 0);

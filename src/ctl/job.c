@@ -1,27 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "basic/bar.h"
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 
-static int print_list(json_object *jobs) {
+#define DONE_SIZE 56U
+
+/* Steps, or bytes of a model. */
+static void format_done(json_object *job, char ret[static DONE_SIZE]) {
+        char done[24], total[24];
+
+        if (follow_counts_bytes(client_text(job, "Kind")))
+                (void) snprintf(ret, DONE_SIZE, "%s/%s", format_size(strtoull(client_text(job, "Done"), NULL, 10), done),
+                                format_size(strtoull(client_text(job, "Total"), NULL, 10), total));
+        else
+                (void) snprintf(ret, DONE_SIZE, "%s/%s", client_text(job, "Done"), client_text(job, "Total"));
+}
+
+int job_print_list(json_object *jobs) {
         static const TableColumn columns[] = { { "ID" }, { "KIND" }, { "SUBJECT" }, { "STATE" }, { "STEP" }, { "DONE" } };
         _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
+        if (json_object_array_length(jobs) == 0)
+                return 0;
         if (!table)
                 return -ENOMEM;
         for (size_t i = 0; i < json_object_array_length(jobs); i++) {
                 json_object *j = json_object_array_get_idx(jobs, i);
-                char done[48];
+                char done[DONE_SIZE];
                 const char *const cells[ELEMENTSOF(columns)] = {
                         client_text(j, "Id"),    client_text(j, "Kind"), client_text(j, "Subject"),
                         client_text(j, "State"), client_text(j, "Step"), done,
                 };
 
-                (void) snprintf(done, sizeof(done), "%s/%s", client_text(j, "Done"), client_text(j, "Total"));
+                format_done(j, done);
                 if (table_add(table, cells) < 0)
                         return -ENOMEM;
         }
@@ -45,7 +63,7 @@ int verb_job_list(const CtlOptions *o, char *const *args) {
                 return status;
         if (o->json)
                 client_print_json(jobs);
-        else if (json_object_array_length(jobs) > 0 && print_list(jobs) < 0) {
+        else if (json_object_array_length(jobs) > 0 && job_print_list(jobs) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }

@@ -84,7 +84,9 @@ const char *state_color(const char *word) {
         } colors[] = {
                 { "ready", COLOR_GOOD },     { "done", COLOR_GOOD }, { "ok", COLOR_GOOD },      { "preparing", COLOR_BUSY },
                 { "restoring", COLOR_BUSY }, { "note", COLOR_BUSY }, { "failed", COLOR_BAD },   { "timeout", COLOR_BAD },
-                { "canceled", COLOR_BAD },   { "FAIL", COLOR_BAD },  { "leased", COLOR_GOOD },
+                { "canceled", COLOR_BAD },   { "FAIL", COLOR_BAD },  { "leased", COLOR_GOOD },  { "active", COLOR_GOOD },
+                { "activating", COLOR_BUSY }, { "deactivating", COLOR_BUSY }, { "passed", COLOR_GOOD }, { "refused", COLOR_BAD },
+                { "building", COLOR_BUSY },  { "verifying", COLOR_BUSY }, { "corrupt", COLOR_BAD },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(colors); i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "basic/landlock.h"
 #include "basic/log.h"
 #include "hostd/manager.h"
 #include "hostd/udev.h"
@@ -127,6 +128,8 @@ static int run(Manager *m, const Options *o) {
                 r = watch_signals(m);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the event loop: %m");
+        if (landlock_version() == 0)
+                log_warning("This kernel has no Landlock (CONFIG_SECURITY_LANDLOCK): workers are not confined to their device.");
         r = manager_start(m, o->root, o->worker);
         if (r < 0)
                 return r;

@@ -135,14 +135,21 @@ static int lease(Manager *m, sd_bus_message *message, sd_bus_error *error) {
 
         if (gpu_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &g, NULL) <= 0)
                 return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The GPU is gone.");
-        r = sd_bus_message_read(message, "s", &holder);
+        r = sd_bus_message_rewind(message, true);
+        if (r >= 0)
+                r = sd_bus_message_read(message, "s", &holder);
         return r < 0 ? r : lease_request(g, message, holder, polkit_sender(m, message), error);
 }
 
 static int method_lease(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         GpuObject *g = userdata;
+        const char *holder;
+        int r;
 
-        return polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
+        r = sd_bus_message_read(message, "s", &holder);
+        if (r >= 0)
+                r = lease_check(g, holder, error);
+        return r < 0 ? r : polkit_run(g->manager, message, ACTION_LEASE_GPUS, lease, error);
 }
 
 static int method_begin(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -12,6 +12,7 @@
 #include "hostd/lease.h"
 #include "hostd/udev.h"
 #include "hostd/worker.h"
+#include "vfio/binding.h"
 
 /* How long a worker may take to undo what it did when its time is up (as long as it had at most), to end after its last
  * word, and to die after it was killed. */
@@ -111,6 +112,16 @@ static void give_up(GpuJob *j) {
         set_timer(j, timeout < JOB_UNDO_USEC ? timeout : JOB_UNDO_USEC);
 }
 
+/* Whatever it said, it still has its hands on the GPU. */
+static void leave_behind(GpuJob *j) {
+        log_warning("%s: process of job %" PRIu32 " cannot be killed; left behind", j->gpu->address, j->base.id);
+        worker_leave(TAKE_PTR(j->worker));
+        if (j->base.result == JOB_DONE)
+                conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_TIMEOUT,
+                         "%s: expected the job's process to let go of the GPU, found that it hangs in the kernel. Look into the "
+                         "kernel's log; if the device hangs, power the host off and on.", j->gpu->address);
+}
+
 static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         GpuJob *j = userdata;
 
@@ -123,10 +134,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata) {
         } else if (!j->killed)
                 kill_worker(j);
         else {
-                if (j->worker) {
-                        log_warning("%s: process of job %" PRIu32 " cannot be killed; left behind", j->gpu->address, j->base.id);
-                        worker_leave(TAKE_PTR(j->worker));
-                }
+                if (j->worker)
+                        leave_behind(j);
                 end(j);
         }
         return 0;
@@ -206,7 +215,7 @@ static void on_done(GpuJob *j, json_object *o) {
         }
         gpu_object_set_modes(g, cc, member(o, "ppcie", "unknown"));
         (void) host_udev_probe(j->base.manager, g->address, NULL);
-        ready = strcmp(cc, "on") == 0 && strcmp(g->driver, "vfio-pci") == 0;
+        ready = strcmp(cc, "on") == 0 && binding_is_vfio(g->driver);
         if (operations[j->operation].after == GPU_READY && !ready)
                 conclude(j, JOB_FAILED, HOST_ERROR_DEVICE_ERROR,
                          "%s: expected CC mode on and driver vfio-pci, found CC mode %s and driver %s. "

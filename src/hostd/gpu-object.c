@@ -12,6 +12,7 @@
 #include "hostd/messages.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
+#include "vfio/binding.h"
 
 static const char *const state_names[_GPU_STATE_MAX] = {
         [GPU_UNMANAGED] = "unmanaged",
@@ -89,7 +90,7 @@ void gpu_object_set_modes(GpuObject *g, const char *cc, const char *ppcie) {
 static void check_driver(GpuObject *g) {
         char message[256];
 
-        if (g->state != GPU_READY || g->job || strcmp(g->driver, "vfio-pci") == 0)
+        if (g->state != GPU_READY || g->job || binding_is_vfio(g->driver))
                 return;
         (void) snprintf(message, sizeof(message),
                         "driver: expected vfio-pci, found %s: it was changed from outside. "
@@ -202,8 +203,8 @@ GpuObject *gpu_object_free(GpuObject *g) {
                         p = &(*p)->next;
                 *p = g->next;
         }
-        (void) lease_free(g->lease);
         state_flush(g);
+        (void) lease_free(g->lease);
         (void) json_object_put(g->record);
         free(g->error);
         free(g->message);

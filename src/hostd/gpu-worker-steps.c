@@ -264,6 +264,8 @@ int worker_open(GpuWorker *w) {
         r = worker_announce(w, WORKER_STEP_OPEN);
         if (r >= 0)
                 r = vfio_take_back(gpu_device(w), &w->fault);
+        if (r >= 0 && !w->ops->in_process)
+                r = worker_confine_to_nodes(w);
         if (r < 0)
                 return r;
         r = w->ops->open_vfio(gpu_device(w), &w->access, &w->fault);

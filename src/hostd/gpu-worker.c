@@ -162,7 +162,8 @@ static int survey_ready(GpuWorker *w) {
                 r = binding_read(&w->members[0].device, &now, &w->fault);
         if (r >= 0 && !binding_is_vfio(now.driver))
                 r = fault_set(&w->fault, EIO, w->address, "driver " VFIO_PCI, "%s", *now.driver ? now.driver : "none");
-        if (r >= 0)
+        /* Others of its group may be lent. */
+        if (r >= 0 && w->operation == WORKER_CHECK)
                 r = vfio_take_back(&w->members[0].device, &w->fault);
         return r < 0 ? r : worker_check_users(w, true);
 }
@@ -224,6 +225,8 @@ static int run(GpuWorker *w) {
         int r;
 
         r = worker_receive_start(w);
+        if (r >= 0 && !w->ops->in_process)
+                r = worker_confine(w);
         if (r < 0) {
                 w->rolled_back = true;
                 return r;
@@ -254,8 +257,8 @@ int worker_run(WorkerOperation operation, const char *address, int fd, const Pci
 
         (void) snprintf(w.address, sizeof(w.address), "%s", address);
         r = run(&w);
-        worker_close(&w);
         worker_send_result(&w, r);
+        worker_close(&w); /* which resets the device, and may hang */
         vfio_loan_close(&w.loan);
         return r;
 }

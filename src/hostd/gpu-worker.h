@@ -34,6 +34,7 @@ typedef struct WorkerOps {
         int (*open_sysfs)(const PciDevice *d, Access **ret, Fault *ret_fault);
         uint64_t (*now_usec)(void);
         void (*pause)(uint64_t usec); /* NULL: really */
+        bool in_process; /* others run in it, and it is not confined */
 } WorkerOps;
 
 typedef struct GpuWorker {
@@ -96,6 +97,11 @@ json_object *worker_record_to_json(const WorkerRecord *record);
 
 /* 0, or -EBADMSG for what worker_record_to_json() never made. `o` may be NULL: nothing is known then. */
 int worker_record_from_json(json_object *o, WorkerRecord *ret);
+
+/* gpu-worker-sandbox.c: the process from now on reaches its own device and what its group has, in sysfs and of VFIO, and
+ * nothing else; then, of VFIO, only the device's own nodes. A kernel without Landlock confines nobody. 0 or a negative errno. */
+int worker_confine(GpuWorker *w);
+int worker_confine_to_nodes(GpuWorker *w);
 
 /* gpu-worker-steps.c: what operations are made of. Each announces its steps. 0 or a negative errno with w->fault. */
 

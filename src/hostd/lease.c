@@ -202,7 +202,7 @@ static bool is_name(const char *holder) {
         return n > 0 && n <= HOLDER_SIZE_MAX;
 }
 
-static int refuse(const GpuObject *g, const char *holder, sd_bus_error *error) {
+int lease_check(const GpuObject *g, const char *holder, sd_bus_error *error) {
         if (!is_name(holder))
                 return host_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                       "holder: expected a name of 1 to 128 printable characters, such as that of a unit.");
@@ -220,7 +220,7 @@ int lease_request(GpuObject *g, sd_bus_message *call, const char *holder, uid_t 
         _cleanup_(lease_freep) Lease *l = NULL;
         int r;
 
-        r = refuse(g, holder, error);
+        r = lease_check(g, holder, error);
         if (r >= 0)
                 r = lease_new(g, holder, &l);
         if (r >= 0)

@@ -20,6 +20,9 @@ struct Lease {
         bool waits;              /* for the end of what is done to the GPU before */
 };
 
+/* Whether it could be leased now: 0 or an error. */
+int lease_check(const GpuObject *g, const char *holder, sd_bus_error *error);
+
 /* Answers `call` later, with the descriptors or an error; or returns an error now. */
 int lease_request(GpuObject *g, sd_bus_message *call, const char *holder, uid_t uid, sd_bus_error *error);
 

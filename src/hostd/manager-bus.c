@@ -3,6 +3,7 @@
 #include "hostd/error.h"
 #include "hostd/gpu-object.h"
 #include "hostd/job.h"
+#include "hostd/model-store.h"
 #include "hostd/polkit.h"
 
 #define MANAGER_INTERFACE "org.cocoon.Host1.Manager"
@@ -14,7 +15,7 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
 
 static int get_features(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
                         void *userdata, sd_bus_error *error) {
-        return sd_bus_message_append(reply, "as", 1, "gpu");
+        return sd_bus_message_append(reply, "as", 2, "gpu", "model");
 }
 
 static int method_get_gpu(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -75,6 +76,10 @@ static const sd_bus_vtable manager_vtable[] = {
                                 method_begin, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetGPU", SD_BUS_ARGS("s", address), SD_BUS_RESULT("o", gpu), method_get_gpu,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BuildModel", SD_BUS_ARGS("s", spec, "a{sv}", options), SD_BUS_RESULT("o", job),
+                                model_bus_build, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetModel", SD_BUS_ARGS("s", spec), SD_BUS_RESULT("o", model), model_bus_get,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", result), 0),
@@ -88,6 +93,7 @@ static const struct {
         sd_bus_node_enumerator_t list;
 } objects[] = {
         { HOST_BUS_PATH "/gpu", GPU_INTERFACE, gpu_vtable, gpu_bus_find, gpu_bus_list },
+        { HOST_BUS_PATH "/model", MODEL_INTERFACE, model_vtable, model_bus_find, model_bus_list },
         { HOST_BUS_PATH "/job", JOB_INTERFACE, job_vtable, job_bus_find, job_bus_list },
 };
 

@@ -11,6 +11,9 @@
 #include "hostd/gpu-object.h"
 #include "hostd/job.h"
 #include "hostd/lease.h"
+#include "hostd/model-job.h"
+#include "hostd/model-report.h"
+#include "hostd/model-store.h"
 #include "hostd/polkit.h"
 #include "hostd/state.h"
 #include "hostd/udev.h"
@@ -45,6 +48,7 @@ int manager_reload(Manager *m, sd_bus_error *error) {
         (void) sd_notify(false, "RELOADING=1");
         r = load_configuration(m, error);
         (void) host_udev_rescan(m);
+        model_store_refresh(m->models);
         (void) sd_notify(false, "READY=1");
         return r;
 }
@@ -115,6 +119,20 @@ static int connect_bus(Manager *m) {
         return 0;
 }
 
+static int start_models(Manager *m) {
+        int r;
+
+        r = model_store_new(m, &m->models);
+        if (r >= 0)
+                r = model_reports_new(m, &m->reports);
+        if (r >= 0)
+                r = model_jobs_start(m);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up models: %m");
+        model_store_refresh(m->models);
+        return 0;
+}
+
 int manager_start(Manager *m, const char *root, const char *worker) {
         int r;
 
@@ -130,6 +148,8 @@ int manager_start(Manager *m, const char *root, const char *worker) {
         state_sweep(m);
         r = connect_bus(m);
         lease_keep_start(m);
+        if (r >= 0)
+                r = start_models(m);
         if (r >= 0)
                 r = host_udev_start(m);
         if (r < 0)
@@ -147,6 +167,8 @@ void manager_done(Manager *m) {
                 (void) polkit_query_free(m->queries);
         while (m->jobs)
                 (void) job_free(m->jobs);
+        (void) model_reports_free(m->reports);
+        (void) model_store_free(m->models);
         while (m->gpus)
                 (void) gpu_object_free(m->gpus);
         while (m->stuck) {

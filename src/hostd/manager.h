@@ -14,8 +14,9 @@
 #define HOST_BUS_PATH  "/org/cocoon/Host1"
 #define HOST_STATE_DIR "/var/lib/cocoon/gpu"
 
-#define ACTION_MANAGE_GPUS "org.cocoon.host1.manage-gpus"
-#define ACTION_LEASE_GPUS  "org.cocoon.host1.lease-gpus"
+#define ACTION_LEASE_GPUS    "org.cocoon.host1.lease-gpus"
+#define ACTION_MANAGE_GPUS   "org.cocoon.host1.manage-gpus"
+#define ACTION_MANAGE_MODELS "org.cocoon.host1.manage-models"
 
 DEFINE_CLEANUP_FUNC(struct udev_device *, udev_device_unref)
 DEFINE_CLEANUP_FUNC(struct udev_enumerate *, udev_enumerate_unref)
@@ -25,6 +26,8 @@ typedef struct GpuObject GpuObject;
 typedef struct Job Job;
 typedef struct KeptLease KeptLease;
 typedef struct Lease Lease;
+typedef struct ModelReports ModelReports;
+typedef struct ModelStore ModelStore;
 typedef struct PolkitQuery PolkitQuery;
 typedef struct Worker Worker;
 
@@ -47,6 +50,9 @@ typedef struct Manager {
         Worker *stuck;      /* killed, and not gone */
         KeptLease *kept;    /* by systemd for the daemon before; while it starts */
         uint32_t last_job;
+
+        ModelStore *models;
+        ModelReports *reports;
 } Manager;
 
 /* Takes over nothing; `root` and `worker` must stay. Reads configuration, GPUs and their states, and goes on the bus.

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "basic/clock.h"
 #include "basic/hex.h"
 #include "basic/io.h"
 #include "basic/log.h"
@@ -15,6 +16,9 @@
 #include "launch/qmp.h"
 #include "launch/secret.h"
 #include "launch/spectree.h"
+
+/* A GPU that was given back is reset and looked at before it is lent again. */
+#define CALL_TIMEOUT_USEC (90 * USEC_PER_SEC)
 
 #define KVM_DEVICE    "/dev/kvm"
 #define TDX_PARAMETER "/sys/module/kvm_intel/parameters/tdx"
@@ -76,7 +80,7 @@ static void report(const char *file, unsigned line, const char *message, void *u
 static unsigned instance_of(const char *worker) {
         size_t length = worker ? strlen(worker) : 0;
 
-        return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) atoi(worker) : 0;
+        return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) strtoul(worker, NULL, 10) : 0;
 }
 
 static int load(Launch *l) {
@@ -185,6 +189,8 @@ static int check_machine(const Launch *l, Fault *f) {
 static int connect_bus(Launch *l, Fault *f) {
         int r = l->bus ? 0 : sd_bus_open_system(&l->bus);
 
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(l->bus, CALL_TIMEOUT_USEC);
         return r < 0 ? fault_set(f, r, "system bus", "a connection, to ask cocoon-hostd", "%s", strerror(-r)) : 0;
 }
 

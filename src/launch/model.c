@@ -36,7 +36,7 @@ static int find_newest(const char *directory, ModelSpec *spec, unsigned *ret_oth
                 if (n++ > 0 && !is_newer(&st.st_mtim, &newest))
                         continue;
                 newest = st.st_mtim;
-                (void) strcpy(spec->commit, found.commit);
+                (void) memcpy(spec->commit, found.commit, sizeof(spec->commit));
         }
         if (errno != 0)
                 return -errno;

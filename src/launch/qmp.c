@@ -19,7 +19,7 @@ static int connect_to(const char *path, int *ret_fd) {
                 return -errno;
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        (void) strcpy(address.sun_path, path);
+        (void) memcpy(address.sun_path, path, strlen(path) + 1);
         if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
                 return -errno;
         *ret_fd = TAKE_FD(fd);

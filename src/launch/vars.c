@@ -91,11 +91,11 @@ int vars_set_unsigned(Vars *v, const char *key, unsigned value) {
         return vars_set(v, key, text);
 }
 
-int vars_read(Vars *v, const char *text, size_t size, Fault *f) {
+int vars_read(Vars *v, const char *text, size_t size, Fault *ret_fault) {
         unsigned number = 0;
 
         if (size > RUNTIME_VARS_MAX || memchr(text, 0, size))
-                return fault_set(f, EBADMSG, "runtime/runtime.vars", "at most 64 KiB of text", "%zu bytes of something else", size);
+                return fault_set(ret_fault, EBADMSG, "runtime/runtime.vars", "at most 64 KiB of text", "%zu bytes of something else", size);
         for (size_t at = 0; at < size;) {
                 const char *end = memchr(text + at, '\n', size - at);
                 size_t length = end ? (size_t) (end - text) - at : size - at;
@@ -115,7 +115,7 @@ int vars_read(Vars *v, const char *text, size_t size, Fault *f) {
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0)
-                        return fault_set(f, EBADMSG, "runtime/runtime.vars", "lines KEY=VALUE", "another line %u", number);
+                        return fault_set(ret_fault, EBADMSG, "runtime/runtime.vars", "lines KEY=VALUE", "another line %u", number);
         }
         return 0;
 }

@@ -118,7 +118,8 @@ static int tick(void *userdata) {
                         download_cancel(b->source.download, r);
                 return r;
         }
-        progress_show(&b->progress, atomic_load(&b->job.done));
+        /* Of a download what has arrived counts; the hashes keep up with it. */
+        progress_show(&b->progress, b->source.download ? download_received(b->source.download) : atomic_load(&b->job.done));
         return 0;
 }
 

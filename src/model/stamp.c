@@ -44,7 +44,7 @@ int stamp_read(int dir_fd, const char *image, const uint8_t root[static ROOT_HAS
                 path = NULL;
                 return -ENOMEM;
         }
-        r = read_file_at(dir_fd, path, STAMP_SIZE_MAX, &text, &size);
+        r = read_file_nofollow_at(dir_fd, path, STAMP_SIZE_MAX, &text, &size);
         if (r >= 0)
                 r = json_parse((const char *) text, size, DEPTH_MAX, VALUES_MAX, &o);
         if (r >= 0)

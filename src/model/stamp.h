@@ -12,7 +12,7 @@ typedef struct Stamp {
         char reason[320]; /* why it is not intact */
 } Stamp;
 
-/* `image` relative to `dir_fd`. 0; -ENOENT when there is none, or one of an image with another root hash; -EBADMSG for
+/* `image` relative to `dir_fd`. 0; -ENOENT when there is none, or one of an image with another root hash; -ELOOP for a link; -EBADMSG for
  * what is none; other errnos. */
 int stamp_read(int dir_fd, const char *image, const uint8_t root[static ROOT_HASH_SIZE], Stamp *ret);
 

@@ -13,6 +13,9 @@
 
 #define PCI_CLASS_BRIDGE 0x06U /* the first byte of three */
 
+typedef struct PciDevice PciDevice;
+typedef struct PciUsers PciUsers;
+
 /* Where the kernel is. */
 typedef struct PciHost {
         const char *root; /* below which /sys, /dev and /proc are; "" for the real ones */
@@ -20,15 +23,18 @@ typedef struct PciHost {
          * NULL: it is written. */
         int (*write)(void *userdata, const char *path, const char *value);
         void *userdata;
+        /* Who uses a device is asked of somebody else, as in pci_users_find(); NULL: looked for here. */
+        int (*find_users)(const PciDevice *d, PciUsers *ret, Fault *ret_fault);
+        int scanner; /* whom it asks */
 } PciHost;
 
-typedef struct PciDevice {
+struct PciDevice {
         const PciHost *host;
         char address[PCI_ADDRESS_SIZE];
         uint16_t vendor, device;
         uint32_t class; /* 24 bits */
         int numa_node;  /* -1: none */
-} PciDevice;
+};
 
 /* `address` is in the form of pci_address_parse(); `host` must outlive *ret. 0; -ENODEV when there is no such device;
  * -EIO for attributes that make no sense. Changes nothing and wakes nobody. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #define NODES_MAX        32U
@@ -104,11 +105,25 @@ static void find_nodes(const PciDevice *d, Nodes *nodes) {
         add_nvidia(d, nodes);
 }
 
-/* Without asking anybody on a network what it has open there. */
-static bool is_node(const Nodes *nodes, int dir_fd, const char *name) {
+/* A user's own file system (FUSE) lets not even root look, but no node of a device can be opened there; which it says of
+ * itself. */
+static bool has_no_nodes(int dir_fd, const char *name) {
+        _cleanup_close_ int fd = openat(dir_fd, name, O_PATH | O_CLOEXEC);
+        struct statvfs st;
+
+        return fd >= 0 && fstatvfs(fd, &st) >= 0 && (st.f_flag & ST_NODEV);
+}
+
+/* Without asking anybody on a network what it has open there. What cannot be looked at may be one, unless it is gone. */
+static bool is_node(Scan *s, int dir_fd, const char *name) {
+        const Nodes *nodes = s->nodes;
         struct statx st;
 
-        if (statx(dir_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 || !S_ISCHR(st.stx_mode))
+        if (statx(dir_fd, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0) {
+                s->blind = s->blind || (errno != ENOENT && errno != ESRCH && !has_no_nodes(dir_fd, name));
+                return false;
+        }
+        if (!S_ISCHR(st.stx_mode))
                 return false;
         if (nodes->any_nvidia && st.stx_rdev_major == NVIDIA_MAJOR && st.stx_rdev_minor < NVIDIA_GPUS)
                 return true;
@@ -134,7 +149,7 @@ static bool has_open(Scan *s, int process) {
                 return false;
         }
         while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && is_node(s->nodes, fd, entry->d_name))
+                if (entry->d_name[0] != '.' && is_node(s, fd, entry->d_name))
                         return true;
         return false;
 }
@@ -153,10 +168,8 @@ static bool has_mapped(Scan *s, int process) {
                 if (!strstr(line, " /dev/") || sscanf(line, "%63s", range) != 1)
                         continue;
                 (void) snprintf(path, sizeof(path), "map_files/%s", range);
-                errno = 0;
-                if (is_node(s->nodes, process, path))
+                if (is_node(s, process, path))
                         return true;
-                s->blind = s->blind || errno == EACCES || errno == EPERM;
         }
         return false;
 }
@@ -176,7 +189,17 @@ static void look_at(Scan *s, int proc, const char *pid) {
         s->users->n++;
 }
 
+static bool is_process(const char *name, pid_t except) {
+        long pid = name[strspn(name, "0123456789")] == '\0' ? strtol(name, NULL, 10) : 0;
+
+        return pid > 0 && pid != getpid() && pid != except;
+}
+
 int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
+        return d->host->find_users ? d->host->find_users(d, ret, ret_fault) : pci_users_find_except(d, 0, ret, ret_fault);
+}
+
+int pci_users_find_except(const PciDevice *d, pid_t pid, PciUsers *ret, Fault *ret_fault) {
         _cleanup_closedir_ DIR *dir = NULL;
         Nodes nodes = {};
         Scan s = { .nodes = &nodes, .users = ret };
@@ -192,7 +215,7 @@ int pci_users_find(const PciDevice *d, PciUsers *ret, Fault *ret_fault) {
         if (!dir)
                 return fault_set(ret_fault, errno, d->address, "/proc, to see who uses it", "%m");
         while ((entry = readdir(dir)))
-                if (entry->d_name[strspn(entry->d_name, "0123456789")] == '\0' && strtol(entry->d_name, NULL, 10) != getpid())
+                if (is_process(entry->d_name, pid))
                         look_at(&s, dirfd(dir), entry->d_name);
         if (ret->n == 0 && s.blind)
                 return fault_set(ret_fault, EACCES, d->address, "to see who uses it",

@@ -15,7 +15,8 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,hub,journal,json,ocsp,policy,probe,quote,report,rim,rim-answer,runtime}
-mkdir -p "$work/corpus"/{spdm,spec,verity}
+mkdir -p "$work/corpus"/{spdm,spec,verity,worker}
+cp "$(dirname "$0")"/../check/launch.d/*.conf "$work/corpus/worker"
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {

@@ -7,6 +7,7 @@
  *   DO=COMMAND   this is run, with the worker's process id in $WORKER
  *   ANSWER=no    and leave is not given
  *   MODE=MODE    the option
+ *   FOR=UID      the option; the names of the descriptors that come back are printed
  *
  * Exits with 0 when the operation was done, 1 when it failed, 3 when the worker died without a word. */
 
@@ -52,14 +53,14 @@ static int start(Driver *d, char *argv[]) {
 static int send_first(const Driver *d) {
         _cleanup_json_ json_object *o = json_object_new_object(), *options = json_object_new_object(), *record = NULL;
         _cleanup_free_ uint8_t *text = NULL;
-        const char *mode = getenv("MODE");
+        const char *mode = getenv("MODE"), *uid = getenv("FOR");
         size_t n;
 
         if (read_file_at(AT_FDCWD, d->record, FILE_LIMIT, &text, &n) >= 0 && n > 0 &&
             json_parse((const char *) text, n, 6, 200, &record) < 0)
                 return -EBADMSG;
         if (!o || !options || (mode && json_add_string(options, "mode", mode) < 0) ||
-            json_add(o, "options", TAKE_PTR(options)) < 0 || json_add(o, "record", TAKE_PTR(record)) < 0)
+            (uid && json_add_int(options, "uid", atoi(uid)) < 0) || json_add(o, "options", TAKE_PTR(options)) < 0 || json_add(o, "record", TAKE_PTR(record)) < 0)
                 return -ENOMEM;
         return worker_send(d->fd, TAKE_PTR(o));
 }
@@ -85,6 +86,16 @@ static int on_step(const Driver *d, json_object *message, const char *step) {
         if (!message || json_add_bool(message, "go", !here || !answer) < 0)
                 return -ENOMEM;
         return worker_send(d->fd, message);
+}
+
+static void print_name(int fd) {
+        char link[64], name[256];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
+        n = fd < 0 ? -1 : readlink(link, name, sizeof(name) - 1);
+        if (n >= 0)
+                printf("%.*s\n", (int) n, name);
 }
 
 /* 1 for the last message. */
@@ -113,8 +124,12 @@ int main(int argc, char *argv[]) {
                 r = send_first(&d);
         while (r == 0) {
                 _cleanup_json_ json_object *message = NULL;
+                VfioLoan loan;
 
-                r = worker_receive(d.fd, &message);
+                r = worker_receive_loan(d.fd, &message, &loan);
+                print_name(loan.device);
+                print_name(loan.iommu);
+                vfio_loan_close(&loan);
                 if (r >= 0)
                         r = on_message(&d, message);
         }

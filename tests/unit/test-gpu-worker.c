@@ -4,17 +4,22 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
+#include "basic/landlock.h"
 #include "hostd/gpu-worker.h"
 #include "sim/gpu-access.h"
 #include "sim/must.h"
+#include "vfio/users.h"
 
 #include "pci-tree.h"
 #include "test.h"
 
 #define GPU       "0000:01:00.0"
 #define AUDIO     "0000:01:00.1"
+#define NEIGHBOUR "0000:01:01.0"
 #define OTHER_GPU "0000:02:00.0"
 
 #define MODE_CC 1U
@@ -27,6 +32,7 @@ static struct {
         int open_error;
         unsigned opened; /* now */
         int release_fd;
+        sem_t *result_seen; /* what closing VFIO waits for; NULL: nothing */
 } device;
 
 static int fake_read32(Access *a, uint32_t offset, uint32_t *ret) {
@@ -55,6 +61,8 @@ static int fake_reset(Access *a, Fault *ret_fault) {
 
 /* As VFIO does, it resets when it is opened and closed. */
 static void fake_free(Access *a) {
+        while (device.result_seen && sem_wait(device.result_seen) < 0)
+                ;
         (void) sim_access_reset(device.sim, NULL);
         device.opened--;
         free(a);
@@ -117,7 +125,7 @@ static void pause_usec(uint64_t usec) {
         sim_gpu_set_time(device.sim->sim, device.clock);
 }
 
-static const WorkerOps ops = { open_vfio, open_sysfs, now_usec, pause_usec };
+static const WorkerOps ops = { open_vfio, open_sysfs, now_usec, pause_usec, true };
 
 typedef struct Scene {
         PciTree *tree;
@@ -281,6 +289,8 @@ static int scene_run(Scene *s, WorkerOperation operation) {
         CHECK_EQ(worker_send(fds[0], first_message(s)), 0);
         MUST(pthread_create(&thread, NULL, worker_thread, s) == 0);
         talk(s, fds[0]);
+        if (device.result_seen)
+                MUST(sem_post(device.result_seen) == 0);
         (void) close(fds[0]);
         MUST(pthread_join(thread, &result) == 0);
         return (int) (intptr_t) result;
@@ -345,6 +355,19 @@ static void test_there_and_back(void) {
 }
 
 /* Protected PCIe, which is all that an NVSwitch has. */
+/* What hangs when a device is closed does not keep back what was found. */
+static void test_slow_close(void) {
+        _cleanup_(scene_freep) Scene *s = scene_new();
+        sem_t result_seen;
+
+        MUST(sem_init(&result_seen, 0, 0) == 0);
+        device.result_seen = &result_seen;
+        CHECK_EQ(scene_run(s, WORKER_PREPARE), 0);
+        device.result_seen = NULL;
+        MUST(sem_destroy(&result_seen) == 0);
+        check_result(s, "on", "off", VFIO_PCI, true);
+}
+
 static void test_ppcie(void) {
         static const struct {
                 SimGpuKind kind;
@@ -547,6 +570,99 @@ static void test_lease(void) {
         pci_tree_process(s->tree, 99, "qemu", "/dev/null", NULL);
         CHECK_EQ(scene_run(s, WORKER_LEASE), -EBUSY);
         check_failure(s, "survey", "EBUSY", true);
+}
+
+static int try_open(const Scene *s, const char *path, int flags) {
+        char full[512];
+        int fd;
+
+        (void) snprintf(full, sizeof(full), "%s%s", s->tree->root, path);
+        fd = open(full, flags | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        (void) close(fd);
+        return 0;
+}
+
+/* In a process of its own, for it does not come out again. Each line that is wrong is one of its exit status. */
+static int confined(Scene *s) {
+        static const struct {
+                const char *path;
+                int flags, nodes; /* -1: in both */
+                int result;
+        } cases[] = {
+                { "/sys/bus/pci/devices/" GPU "/driver_override",       O_WRONLY, -1, 0       },
+                { "/sys/bus/pci/devices/" GPU "/vendor",                O_RDONLY, -1, 0       },
+                { "/sys/bus/pci/devices/" GPU,                          O_RDONLY, -1, 0       },
+                { "/sys/bus/pci/devices/" AUDIO "/driver_override",     O_WRONLY, -1, 0       },
+                { "/sys/bus/pci/devices/" NEIGHBOUR "/vendor",          O_RDONLY, -1, 0       },
+                { "/sys/bus/pci/devices/" NEIGHBOUR "/driver_override", O_WRONLY, -1, -EACCES },
+                { "/sys/bus/pci/devices/" OTHER_GPU "/driver_override", O_WRONLY, -1, -EACCES },
+                { "/sys/bus/pci/devices/" OTHER_GPU "/vendor",          O_RDONLY, -1, -EACCES },
+                { "/sys/bus/pci/devices",                               O_RDONLY, -1, -EACCES },
+                { "/sys/bus/pci/drivers/nvidia/bind",                   O_WRONLY, -1, 0       },
+                { "/sys/bus/pci/drivers/vfio-pci/bind",                 O_WRONLY, -1, 0       },
+                { "/sys/bus/pci/drivers/e1000e/bind",                   O_WRONLY, -1, -EACCES },
+                { "/sys/bus/pci/new",                     O_WRONLY | O_CREAT, -1, -EACCES },
+                { "/proc/4711/comm",                                    O_RDONLY, -1, -EACCES },
+                { "/dev/vfio/vfio",                                     O_RDWR,   -1, 0       },
+                { "/dev/vfio/12",                                       O_RDWR,   -1, 0       },
+                { "/dev/vfio/13",                                       O_RDWR,   0,  0       },
+                { "/dev/vfio/13",                                       O_RDWR,   1,  -EACCES },
+                { "/dev/nvidia0",                                       O_RDWR,   -1, -EACCES },
+        };
+        GpuWorker w = { .address = GPU, .fd = -EBADF, .host = s->tree->host };
+        PciDevice d = { .host = &w.host, .address = GPU };
+        int n = 0;
+
+        if (worker_confine(&w) < 0)
+                return 255;
+        for (int nodes = 0; nodes < 2; nodes++) {
+                PciUsers users;
+
+                if (nodes == 1 && worker_confine_to_nodes(&w) < 0)
+                        return 254;
+                for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                        if ((cases[i].nodes == -1 || cases[i].nodes == nodes) &&
+                            try_open(s, cases[i].path, cases[i].flags) != cases[i].result) {
+                                printf("# %s: not %i\n", cases[i].path, cases[i].result);
+                                n++;
+                        }
+                /* Who is confined still knows who uses its device. */
+                if (pci_users_find(&d, &users, NULL) < 0 || users.n != 1 || users.list[0].pid != 4711 ||
+                    pci_users_check(&d, &w.fault) != -EBUSY || !strstr(w.fault.found, "nvidia-smi (4711)")) {
+                        printf("# it is not seen who uses it\n");
+                        n++;
+                }
+        }
+        (void) fflush(stdout);
+        return n;
+}
+
+static void test_confined(void) {
+        static const char *const files[] = { "/dev/vfio/vfio", "/dev/vfio/12", "/dev/vfio/13", "/dev/nvidia0" };
+        _cleanup_(scene_freep) Scene *s = scene_new();
+        int status = -1;
+        pid_t pid;
+
+        if (landlock_version() == 0) {
+                printf("# this kernel has no Landlock\n");
+                return;
+        }
+        pci_tree_add(s->tree, AUDIO, 0x22a4, 0x040300, "snd_hda_intel", "12");
+        pci_tree_add(s->tree, NEIGHBOUR, 0x2342, 0x060400, "pcieport", "12");
+        pci_tree_add(s->tree, OTHER_GPU, 0x2331, 0x030200, "nvidia", "13");
+        pci_tree_driver(s->tree, "e1000e");
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                pci_tree_write(s->tree, files[i], "");
+        pci_tree_process(s->tree, 4711, "nvidia-smi", "/dev/null", NULL);
+        (void) fflush(stdout);
+        pid = fork();
+        if (pid == 0)
+                _exit(confined(s));
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CHECK_EQ(WIFEXITED(status), 1);
+        CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
 /* Somebody took it from VFIO while nobody looked. */
@@ -774,6 +890,7 @@ static void test_bad_start(void) {
 
 static const Test tests[] = {
         { "prepare, again, check, restore, again",              test_there_and_back  },
+        { "a device that is slow to close",                     test_slow_close      },
         { "protected PCIe, on an NVSwitch too",                 test_ppcie           },
         { "a mode that the device does not have",               test_no_such_mode    },
         { "many times",                                         test_cycles          },
@@ -782,6 +899,7 @@ static const Test tests[] = {
         { "used while the record is stored",                    test_used_meanwhile  },
         { "a leased GPU is left alone",                         test_leased          },
         { "a lease",                                            test_lease           },
+        { "confined to its device",                             test_confined        },
         { "a check of what has another driver",                 test_check_other_driver },
         { "inspection changes nothing",                         test_inspect         },
         { "faults of the device",                               test_faults          },

@@ -131,6 +131,9 @@ static void test_stamps(void) {
                 CHECK_EQ(stamp_read(AT_FDCWD, image, root, &found), -EBADMSG);
         }
         (void) unlink(path);
+        CHECK(symlink("/dev/null", path) == 0);
+        CHECK_EQ(stamp_read(AT_FDCWD, image, root, &found), -ELOOP);
+        (void) unlink(path);
         (void) rmdir(directory);
 }
 

@@ -289,6 +289,32 @@ static void test_users_nvidia(void) {
         }
 }
 
+/* Nor does it do to see that something is open when it cannot be seen what. */
+static void test_users_dark(void) {
+        PciDevice d;
+        _cleanup_(pci_tree_freep) PciTree *t = new_tree(&d);
+        bool root = geteuid() == 0;
+        char path[4096], node[4096];
+        Fault f;
+
+        pci_tree_write(t, "/sys/bus/pci/devices/" GPU "/drm/card0/dev", "1:3\n");
+        pci_tree_write(t, "/dark/node", "");
+        (void) snprintf(path, sizeof(path), "%s/dark", t->root);
+        (void) snprintf(node, sizeof(node), "%s/dark/node", t->root);
+        pci_tree_process(t, 100, "opener", node, NULL);
+        pci_tree_process(t, 101, "closer", "/nonexistent", NULL);
+        CHECK_EQ(chmod(t->root, 0755), 0);
+        CHECK_EQ(pci_users_check(&d, NULL), 0);
+        CHECK_EQ(chmod(path, root ? 0700 : 0), 0);
+        if (root)
+                CHECK_EQ(seteuid(65534), 0);
+        CHECK_EQ(pci_users_check(&d, &f), -EACCES);
+        if (root)
+                CHECK_EQ(seteuid(0), 0);
+        CHECK_EQ(chmod(path, 0700), 0);
+        CHECK_STR(f.expected, "to see who uses it");
+}
+
 /* A process that keeps its descriptors to itself may be the one. */
 static void test_users_hidden(void) {
         PciDevice d;
@@ -459,6 +485,7 @@ static const Test tests[] = {
         { "IOMMU group: who goes along, who is in the way", test_group          },
         { "no IOMMU",                                       test_no_iommu       },
         { "who uses a device",                              test_users          },
+        { "what is open cannot be seen",                    test_users_dark     },
         { "more users than are listed",                     test_users_many     },
         { "who uses NVIDIA's driver",                       test_users_nvidia   },
         { "processes that may not be looked at",            test_users_hidden   },

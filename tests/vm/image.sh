@@ -81,7 +81,6 @@ image_worker() {
         mkdir -p "$tree"/etc/systemd/{system,network}
         cp "$here"/*.service "$tree/etc/systemd/system/"
         cp "$here"/*.network "$tree/etc/systemd/network/"
-        cp "$1/install"/usr/local/lib/systemd/system/cocoon-model-disk.service "$tree/etc/systemd/system/"
         systemctl --quiet --root="$tree" enable spec.service worker.service
         mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
         ln -s /usr/lib/systemd/system/systemd-networkd.service "$tree/etc/systemd/system/multi-user.target.wants/"

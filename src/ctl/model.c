@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "basic/bar.h"
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "ctl/client.h"
+#include "ctl/follow.h"
+#include "ctl/table.h"
+
+#define SHORT_HASH 12
+
+static uint64_t number(json_object *model, const char *key) {
+        json_object *value;
+
+        return json_object_object_get_ex(model, key, &value) ? json_object_get_uint64(value) : 0;
+}
+
+static const char *format_time(uint64_t usec, char ret[static 32]) {
+        time_t seconds = (time_t) (usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (usec == 0 || !localtime_r(&seconds, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M", &tm) == 0)
+                (void) snprintf(ret, 32, "never");
+        return ret;
+}
+
+/* The second string of (ss). */
+static const char *failure_message(json_object *model) {
+        json_object *failure;
+
+        if (!json_object_object_get_ex(model, "Failure", &failure) || !json_object_is_type(failure, json_type_array) ||
+            json_object_array_length(failure) != 2)
+                return "";
+        return json_object_get_string(json_object_array_get_idx(failure, 1)) ?: "";
+}
+
+/* One after the other, with commas. */
+static void list_users(json_object *model, char *ret, size_t size) {
+        json_object *users;
+        size_t length = 0;
+
+        ret[0] = 0;
+        if (!json_object_object_get_ex(model, "Users", &users) || !json_object_is_type(users, json_type_array))
+                return;
+        for (size_t i = 0; i < json_object_array_length(users) && length < size; i++)
+                length += (size_t) snprintf(ret + length, size - length, "%s%s", i > 0 ? ", " : "",
+                                            json_object_get_string(json_object_array_get_idx(users, i)) ?: "");
+}
+
+static int print_list(json_object *models) {
+        static const TableColumn columns[] = {
+                { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
+                { "FAILURE" },
+        };
+        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
+
+        if (json_object_array_length(models) == 0)
+                return 0;
+        if (!table)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_object_array_length(models); i++) {
+                json_object *m = json_object_array_get_idx(models, i);
+                char commit[SHORT_HASH + 1], hash[SHORT_HASH + 1], size[24], verified[32], users[256];
+                const char *const cells[ELEMENTSOF(columns)] = {
+                        client_text(m, "Name"), commit, hash, format_size(number(m, "Size"), size), client_text(m, "State"),
+                        format_time(number(m, "VerifiedUSec"), verified), users, failure_message(m),
+                };
+
+                (void) snprintf(commit, sizeof(commit), "%s", client_text(m, "Commit"));
+                (void) snprintf(hash, sizeof(hash), "%s", client_text(m, "RootHash"));
+                list_users(m, users, sizeof(users));
+                if (table_add(table, cells) < 0)
+                        return -ENOMEM;
+        }
+        table_print(table, stdout);
+        return 0;
+}
+
+int verb_model_list(const CtlOptions *o, char *const *args) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_json_ json_object *models = NULL;
+        int status;
+
+        if (args[0]) {
+                log_error("model list: expected no arguments, found '%s'.", args[0]);
+                return CTL_USAGE;
+        }
+        status = client_connect(o, &bus);
+        if (status == CTL_DONE)
+                status = client_list(bus, "Model", "Spec", &models);
+        if (status != CTL_DONE)
+                return status;
+        if (o->json)
+                client_print_json(models);
+        else if (json_object_array_length(models) == 0)
+                log_info("No model images; see cocoonctl model build.");
+        else if (print_list(models) < 0) {
+                (void) log_oom();
+                return CTL_FAILED;
+        }
+        return CTL_DONE;
+}
+
+/* The object of an image that is named in whatever way the daemon understands; the caller's. The exit status, said unless
+ * `error` is to tell. */
+static int find_path(sd_bus *bus, const char *spec, char **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *path;
+        int r;
+
+        r = sd_bus_call_method(bus, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", "GetModel", error, &reply, "s", spec);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return r;
+        *ret = strdup(path);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static json_object *find_model(json_object *models, const char *path) {
+        for (size_t i = 0; i < json_object_array_length(models); i++) {
+                json_object *m = json_object_array_get_idx(models, i);
+
+                if (strcmp(client_text(m, "Path"), path) == 0)
+                        return m;
+        }
+        return NULL;
+}
+
+static int select_model(sd_bus *bus, json_object *models, const char *spec, json_object *ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL;
+        json_object *m;
+        int r;
+
+        r = find_path(bus, spec, &path, &error);
+        if (r < 0)
+                return client_failed(r, &error, spec);
+        m = find_model(models, path);
+        return m && json_object_array_add(ret, json_object_get(m)) >= 0 ? CTL_DONE : CTL_FAILED;
+}
+
+static void print_field(const char *title, const char *value) {
+        if (!*value)
+                return;
+        (void) printf("%14s: ", title);
+        print_safely(stdout, value);
+        (void) putchar('\n');
+}
+
+static void print_status(json_object *m) {
+        const char *state = client_text(m, "State");
+        char size[24], verified[32], users[4096];
+
+        list_users(m, users, sizeof(users));
+        (void) printf("%s%s%s\n", terminal_color(stdout, COLOR_BOLD), client_text(m, "Name"), terminal_color(stdout, COLOR_PLAIN));
+        (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
+                      terminal_color(stdout, COLOR_PLAIN));
+        print_field("Failure", failure_message(m));
+        print_field("Specification", client_text(m, "Spec"));
+        print_field("Commit", client_text(m, "Commit"));
+        print_field("Root hash", client_text(m, "RootHash"));
+        print_field("Size", format_size(number(m, "Size"), size));
+        print_field("Image", client_text(m, "ImagePath"));
+        print_field("Verified", format_time(number(m, "VerifiedUSec"), verified));
+        print_field("Users", *users ? users : "none");
+}
+
+int verb_model_status(const CtlOptions *o, char *const *args) {
+        _cleanup_json_ json_object *models = NULL, *selected = json_object_new_array();
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int status;
+
+        status = client_connect(o, &bus);
+        if (status == CTL_DONE)
+                status = client_list(bus, "Model", "Spec", &models);
+        for (size_t i = 0; status == CTL_DONE && !args[0] && i < json_object_array_length(models); i++)
+                if (json_object_array_add(selected, json_object_get(json_object_array_get_idx(models, i))) < 0)
+                        status = CTL_FAILED;
+        for (; status == CTL_DONE && args[0]; args++)
+                status = select_model(bus, models, args[0], selected);
+        if (status != CTL_DONE)
+                return status;
+        if (o->json)
+                client_print_json(selected);
+        for (size_t i = 0; i < json_object_array_length(selected); i++) {
+                json_object *m = json_object_array_get_idx(selected, i);
+
+                if (strcmp(client_text(m, "State"), "ready") != 0)
+                        status = CTL_FAILED;
+                if (!o->json)
+                        print_status(m);
+        }
+        /* No model at all is not "all are ready". */
+        return json_object_array_length(selected) == 0 ? CTL_NO_MODEL : status;
+}
+
+typedef struct Request {
+        const CtlOptions *options;
+        const char *kind;
+        int (*call)(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error); /* the call that begins it */
+        sd_bus *bus;
+        Follow *follow;       /* NULL: nobody waits */
+        json_object *results; /* NULL: for people */
+} Request;
+
+static int call_build(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", "BuildModel");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "sa{sv}", spec, 0);
+        if (r >= 0)
+                *ret = TAKE_PTR(call);
+        return r;
+}
+
+static int call_object(sd_bus *bus, const char *spec, const char *method, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = find_path(bus, spec, &path, error);
+        return r < 0 ? r : sd_bus_message_new_method_call(bus, ret, CLIENT_NAME, path, CLIENT_NAME ".Model", method);
+}
+
+static int call_verify(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+        return call_object(bus, spec, "Verify", ret, error);
+}
+
+static int call_remove(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+        return call_object(bus, spec, "Remove", ret, error);
+}
+
+/* An object of the results with what is known of every request; NULL when memory is out. */
+static json_object *add_result(const Request *q, const char *spec) {
+        json_object *o = json_object_new_object();
+
+        if (!o || json_object_array_add(q->results, o) < 0) {
+                (void) json_object_put(o);
+                return NULL;
+        }
+        return json_add_string(o, "Subject", spec) < 0 || json_add_string(o, "Kind", q->kind) < 0 ? NULL : o;
+}
+
+static int refused(const Request *q, const char *spec, int r, const sd_bus_error *error) {
+        json_object *o = q->results ? add_result(q, spec) : NULL;
+
+        if (o && (json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
+                  json_add_string(o, "Message", error->message) < 0))
+                (void) log_oom();
+        return client_failed(r, error, spec);
+}
+
+/* `job` is NULL for what is over. */
+static int begun(const Request *q, const char *spec, const char *job) {
+        json_object *o;
+
+        if (q->results) {
+                o = add_result(q, spec);
+                return o && (job ? json_add_string(o, "Job", job) : json_add_string(o, "Result", "done")) >= 0 ? CTL_DONE : CTL_FAILED;
+        }
+        if (job)
+                (void) printf("%s %s: job %s\n", spec, q->kind, strrchr(job, '/') + 1);
+        else
+                (void) printf("%s %s: done\n", spec, q->kind);
+        return CTL_DONE;
+}
+
+static int request_one(const Request *q, const char *spec) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const char *job = NULL;
+        int r;
+
+        r = q->call(q->bus, spec, &call, &error);
+        if (r >= 0)
+                r = sd_bus_call(q->bus, call, 0, &error, &reply);
+        if (r >= 0 && !sd_bus_message_is_empty(reply))
+                r = sd_bus_message_read(reply, "o", &job);
+        if (r < 0)
+                return refused(q, spec, r, &error);
+        if (q->follow && job)
+                return follow_add(q->follow, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
+        return begun(q, spec, job);
+}
+
+static int request_all(const Request *q) {
+        _cleanup_json_ json_object *models = NULL;
+        int status;
+
+        status = client_list(q->bus, "Model", "Spec", &models);
+        if (status != CTL_DONE)
+                return status;
+        for (size_t i = 0; i < json_object_array_length(models); i++) {
+                json_object *m = json_object_array_get_idx(models, i);
+                int one;
+
+                if (!*client_text(m, "RootHash"))
+                        continue; /* not finished */
+                one = request_one(q, client_text(m, "Spec"));
+                status = status ?: one;
+        }
+        return status;
+}
+
+static int request(Request *q, char *const *args) {
+        _cleanup_json_ json_object *results = q->options->json ? json_object_new_array() : NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(follow_freep) Follow *follow = NULL;
+        int status, waited = CTL_DONE;
+
+        status = client_connect(q->options, &bus);
+        if (status == CTL_DONE && q->options->wait)
+                status = follow_new(bus, false, &follow);
+        if (status != CTL_DONE)
+                return status;
+        q->bus = bus;
+        q->follow = follow;
+        q->results = results;
+        if (q->options->all)
+                status = request_all(q);
+        for (; args[0]; args++) {
+                int one = request_one(q, args[0]);
+
+                status = status ?: one;
+        }
+        if (follow)
+                waited = follow_run(follow, results ? &results : NULL);
+        if (results)
+                client_print_json(results);
+        return status ?: waited;
+}
+
+/* `all`: whether --all is something to say instead. */
+static int check_arguments(const CtlOptions *o, char *const *args, const char *verb, bool all) {
+        if (o->all ? all && !args[0] : args[0] != NULL)
+                return CTL_DONE;
+        log_error("model %s: expected specifications of models, NAME[@COMMIT[:ROOTHASH]]%s; see cocoonctl model list.", verb,
+                  all ? ", or --all" : "");
+        return CTL_USAGE;
+}
+
+int verb_model_build(const CtlOptions *o, char *const *args) {
+        Request q = { .options = o, .kind = "build", .call = call_build };
+
+        return check_arguments(o, args, "build", false) ?: request(&q, args);
+}
+
+int verb_model_verify(const CtlOptions *o, char *const *args) {
+        Request q = { .options = o, .kind = "verify", .call = call_verify };
+
+        return check_arguments(o, args, "verify", true) ?: request(&q, args);
+}
+
+int verb_model_remove(const CtlOptions *o, char *const *args) {
+        Request q = { .options = o, .kind = "remove", .call = call_remove };
+
+        return check_arguments(o, args, "remove", false) ?: request(&q, args);
+}
