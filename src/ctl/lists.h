@@ -7,6 +7,7 @@
 
 /* To standard output, nothing for an empty array. 0 or -ENOMEM. */
 int gpu_print_list(json_object *gpus);
+int model_print_list(json_object *models);
 int job_print_list(json_object *jobs);
 int worker_print_list(json_object *workers);
 

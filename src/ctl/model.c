@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "ctl/client.h"
 #include "ctl/follow.h"
+#include "ctl/lists.h"
 #include "ctl/table.h"
 
 #define SHORT_HASH 12
@@ -51,7 +52,7 @@ static void list_users(json_object *model, char *ret, size_t size) {
                                             json_object_get_string(json_object_array_get_idx(users, i)) ?: "");
 }
 
-static int print_list(json_object *models) {
+int model_print_list(json_object *models) {
         static const TableColumn columns[] = {
                 { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
                 { "FAILURE" },
@@ -98,7 +99,7 @@ int verb_model_list(const CtlOptions *o, char *const *args) {
                 client_print_json(models);
         else if (json_object_array_length(models) == 0)
                 log_info("No model images; see cocoonctl model build.");
-        else if (print_list(models) < 0) {
+        else if (model_print_list(models) < 0) {
                 (void) log_oom();
                 return CTL_FAILED;
         }
@@ -274,7 +275,8 @@ static int begun(const Request *q, const char *spec, const char *job) {
 static int request_one(const Request *q, const char *spec) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job = NULL;
+        /* Removed by a daemon that could not say so any more. */
+        const char *job = NULL, *fine = strcmp(q->kind, "remove") == 0 ? SD_BUS_ERROR_UNKNOWN_OBJECT : NULL;
         int r;
 
         r = q->call(q->bus, spec, &call, &error);
@@ -282,11 +284,9 @@ static int request_one(const Request *q, const char *spec) {
                 r = sd_bus_call(q->bus, call, 0, &error, &reply);
         if (r >= 0 && !sd_bus_message_is_empty(reply))
                 r = sd_bus_message_read(reply, "o", &job);
-        if (r < 0)
-                return refused(q, spec, r, &error);
-        if (q->follow && job)
-                return follow_add(q->follow, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
-        return begun(q, spec, job);
+        if (q->follow && (job || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
+                return follow_add_call(q->follow, call, fine, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
+        return r < 0 ? refused(q, spec, r, &error) : begun(q, spec, job);
 }
 
 static int request_all(const Request *q) {
@@ -321,6 +321,8 @@ static int request(Request *q, char *const *args) {
                 return status;
         q->bus = bus;
         q->follow = follow;
+        if (follow && q->options->patience_usec > 0)
+                follow_set_patience(follow, q->options->patience_usec);
         q->results = results;
         if (q->options->all)
                 status = request_all(q);

@@ -4,26 +4,6 @@
 #include "ctl/lists.h"
 #include "ctl/table.h"
 
-static int model_print_list(json_object *models) {
-        static const TableColumn columns[] = { { "MODEL" }, { "STATE", state_color }, { "SIZE" } };
-        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
-
-        if (json_object_array_length(models) == 0)
-                return 0;
-        if (!table)
-                return -ENOMEM;
-        for (size_t i = 0; i < json_object_array_length(models); i++) {
-                json_object *m = json_object_array_get_idx(models, i);
-                const char *const cells[ELEMENTSOF(columns)] = { client_text(m, "Spec"), client_text(m, "State"),
-                                                                 client_text(m, "Size") };
-
-                if (table_add(table, cells) < 0)
-                        return -ENOMEM;
-        }
-        table_print(table, stdout);
-        return 0;
-}
-
 static int list_gpus(const CtlOptions *o, sd_bus *bus, json_object **ret) {
         return client_list(bus, "GPU", "Address", ret);
 }
