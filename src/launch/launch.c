@@ -35,8 +35,10 @@ typedef struct Launch {
         char *directory, *spec, *qmp;
         sd_bus *bus;
         Leases leases;
-        int vsock;
+        int vsock, model_lock;
 } Launch;
+
+#define LAUNCH_INIT(o) { .options = (o), .vsock = -EBADF, .model_lock = -EBADF }
 
 static void launch_done(Launch *l) {
         worker_config_done(&l->config);
@@ -48,6 +50,7 @@ static void launch_done(Launch *l) {
         free(l->qmp);
         leases_done(&l->leases);
         closep(&l->vsock);
+        closep(&l->model_lock);
         (void) sd_bus_flush_close_unref(l->bus);
 }
 
@@ -307,6 +310,7 @@ static void print_descriptors(const Launch *l, const FdPlan *plan) {
                 [FD_IOMMU]  = "iommufd",
                 [FD_VSOCK]  = "/dev/vhost-vsock",
                 [FD_LEASE]  = "lease of",
+                [FD_MODEL]  = "lock on the model's image",
         };
 
         for (size_t i = 0; i < plan->n; i++) {
@@ -321,7 +325,7 @@ static void print_descriptors(const Launch *l, const FdPlan *plan) {
 }
 
 int launch_print(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         _cleanup_(strv_freep) char **command = NULL;
         FdPlan plan;
         Fault f;
@@ -364,7 +368,7 @@ static int check_all(Launch *l, bool look, Fault *f) {
 }
 
 int launch_check(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -385,7 +389,7 @@ int launch_check(const LaunchOptions *o) {
 }
 
 int launch_prepare(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -423,6 +427,8 @@ static int open_all(Launch *l, Fault *f) {
         int r;
 
         r = find_all(l, true, f);
+        if (r >= 0 && l->has_model)
+                r = launch_model_hold(l->config.model_dir, &l->model, &l->model_lock, f);
         if (r >= 0)
                 r = check_all(l, false, f);
         if (r >= 0)
@@ -441,6 +447,7 @@ static int fd_of(const Launch *l, const FdPlan *plan, size_t i) {
         case FD_IOMMU:  return l->leases.items[0].iommu;
         case FD_VSOCK:  return l->vsock;
         case FD_LEASE:  return lease->lease;
+        case FD_MODEL:  return l->model_lock;
         }
         return -EBADF;
 }
@@ -483,7 +490,7 @@ static int start(Launch *l, Fault *f) {
 }
 
 int launch_run(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -499,7 +506,7 @@ int launch_run(const LaunchOptions *o) {
 }
 
 int launch_stop(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 

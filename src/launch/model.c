@@ -84,3 +84,21 @@ int launch_model_find(const char *directory, const ModelSpec *wanted, LaunchMode
         *ret = TAKE_STRUCT(m);
         return 0;
 }
+
+int launch_model_hold(const char *directory, const LaunchModel *m, int *ret_fd, Fault *ret_fault) {
+        _cleanup_(launch_model_done) LaunchModel again = {};
+        _cleanup_(store_paths_done) StorePaths paths = {};
+        _cleanup_close_ int image_fd = -EBADF, tree_fd = -EBADF;
+        int r;
+
+        r = store_paths_make(directory, &m->spec, &paths);
+        if (r < 0)
+                return r;
+        r = store_use(&paths, &image_fd, &tree_fd);
+        if (r < 0)
+                return missing(directory, &m->spec, r, ret_fault);
+        r = launch_model_find(directory, &m->spec, &again, ret_fault);
+        if (r >= 0)
+                *ret_fd = TAKE_FD(image_fd);
+        return r;
+}
