@@ -102,17 +102,25 @@ static unsigned instance_of(const char *worker) {
         return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) strtoul(worker, NULL, 10) : 0;
 }
 
-static int load(Launch *l) {
+static int load_config(Launch *l) {
         const LaunchOptions *o = l->options;
         bool said = false;
-        Fault f;
         int r;
 
         r = worker_config_load(o->config, o->config_name, o->overrides, instance_of(o->worker), report, &said, &l->config);
         if (r == -ENOMEM)
                 return fail(r, NULL);
-        if (r < 0)
-                return LAUNCH_USAGE;
+        return r < 0 ? LAUNCH_USAGE : LAUNCH_DONE;
+}
+
+static int load(Launch *l) {
+        const LaunchOptions *o = l->options;
+        Fault f;
+        int r;
+
+        r = load_config(l);
+        if (r != LAUNCH_DONE)
+                return r;
         r = secrets_find(&l->config, o->config, &f);
         if (r < 0)
                 return (void) fail(r, &f), LAUNCH_USAGE;
@@ -123,16 +131,28 @@ static int load(Launch *l) {
 
 /* Directories */
 
+/* A path in the environment, or NULL. */
+static const char *find_path(const char *variable) {
+        const char *path = getenv(variable);
+
+        return path && *path == '/' ? path : NULL;
+}
+
+/* Said by who called, and not by what the guest is. */
+static bool is_directory_given(const LaunchOptions *o) {
+        return o->runtime_dir || find_path("RUNTIME_DIRECTORY");
+}
+
 static int name_directory(const Launch *l, char **ret) {
-        const char *of_unit = getenv("RUNTIME_DIRECTORY"), *of_user = getenv("XDG_RUNTIME_DIR");
+        const char *of_unit = find_path("RUNTIME_DIRECTORY"), *of_user = find_path("XDG_RUNTIME_DIR");
         int n;
 
         if (l->options->runtime_dir)
                 n = asprintf(ret, "%s", l->options->runtime_dir);
-        else if (of_unit && *of_unit == '/')
+        else if (of_unit)
                 n = asprintf(ret, "%.*s", (int) strcspn(of_unit, ":"), of_unit);
-        else if (of_user && *of_user == '/')
-                n = asprintf(ret, "%s/cocoon-worker-%u", of_user, l->config.instance);
+        else if (of_user)
+                n = asprintf(ret, "%s/cocoon-%s-%u", of_user, node_type_to_string(l->config.type), l->config.instance);
         else
                 return -ENOENT;
         return n < 0 ? -ENOMEM : 0;
@@ -175,7 +195,14 @@ static int make_directory(Launch *l, Fault *f) {
                 return r;
         if (mkdir(l->directory, 0700) < 0 && errno != EEXIST)
                 return fault_set(f, errno, "runtime directory", "to be made", "%s: %s", l->directory, strerror(errno));
-        return check_private(l->directory, f);
+        r = check_private(l->directory, f);
+        if (r < 0)
+                return r;
+        /* It reads its spec there, and can be stopped by nothing else. */
+        return qmp_is_alive(l->qmp) ? fault_set(f, EBUSY, "runtime directory",
+                                                "one without a guest; see instance= in worker.conf(5), or --runtime-dir",
+                                                "%s with one that runs", l->directory) :
+                                      0;
 }
 
 /* The machine */
@@ -510,8 +537,10 @@ int launch_stop(const LaunchOptions *o) {
         Fault f;
         int r;
 
-        /* A configuration that was broken meanwhile must not keep a guest. */
-        l.config.instance = instance_of(o->worker);
+        /* A configuration that was broken meanwhile must not keep a guest whose place is known without it. */
+        r = is_directory_given(o) || !o->config ? LAUNCH_DONE : load_config(&l);
+        if (r != LAUNCH_DONE)
+                return r;
         r = name_directory(&l, &l.directory);
         if (r == -ENOENT)
                 r = fault_set(&f, r, "runtime directory", "RUNTIME_DIRECTORY or XDG_RUNTIME_DIR, or --runtime-dir", "none");
