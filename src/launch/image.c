@@ -58,7 +58,7 @@ static int read_command_line(const char *directory, char **ret, Fault *f) {
         r = read_file_at(AT_FDCWD, path, COMMAND_LINE_MAX, &text, &size);
         if (r < 0)
                 return r == -ENOMEM ? r : fault_set(f, r, "image.cmdline", "at most 2 KiB", "%s: %s", path, read_file_strerror(r));
-        if (text[size - 1] == '\n')
+        if (size > 0 && text[size - 1] == '\n')
                 text[--size] = 0;
         for (size_t i = 0; i < size; i++)
                 if (text[i] < 0x20 || text[i] > 0x7e)

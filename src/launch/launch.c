@@ -121,7 +121,7 @@ static int load(Launch *l) {
         r = load_config(l);
         if (r != LAUNCH_DONE)
                 return r;
-        r = secrets_find(&l->config, o->config, &f);
+        r = secrets_find(&l->config, o->config, o->config_name, &f);
         if (r < 0)
                 return (void) fail(r, &f), LAUNCH_USAGE;
         if (l->config.build_dir)
