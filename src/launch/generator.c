@@ -10,60 +10,41 @@
 
 #include "basic/io.h"
 #include "basic/log.h"
+#include "basic/unit-name.h"
 #include "launch/worker.h"
 
 #define DIRECTORY "/etc/cocoon/worker"
 #define SUFFIX    ".conf"
 
-#define UNIT_NAME_MAX 255U /* of systemd's */
-
-static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-/* As systemd-escape(1) does. */
-static char *escape(const char *text) {
-        char *escaped = malloc(4 * strlen(text) + 1), *end = escaped;
-
-        if (!escaped)
-                return NULL;
-        for (const char *p = text; *p; p++)
-                if (*p == '/')
-                        *end++ = '-';
-                else if (strchr(letters, *p) || strchr(":_", *p) || (*p == '.' && p > text))
-                        *end++ = *p;
-                else
-                        end += sprintf(end, "\\x%02x", (unsigned) (unsigned char) *p);
-        *end = 0;
-        return escaped;
-}
-
 /* What may stand in a unit's name as it is. */
 static bool is_instance(const char *name) {
-        for (; *name; name++)
-                if (!strchr(letters, *name) && !strchr(":_.-\\", *name))
-                        return false;
-        return true;
+        return !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.-\\")];
 }
 
 static void ignore(const char *file, unsigned line, const char *message, void *userdata) {
 }
 
-static void write_need(FILE *f, const char *how, const char *template, const char *instance) {
-        (void) fprintf(f, "%s=%s@%s.service\nAfter=%s@%s.service\n", how, template, instance, template, instance);
+static int write_need(FILE *f, const char *how, const char *prefix, const char *instance) {
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        r = unit_name_make(prefix, instance, &unit);
+        if (r < 0)
+                return r;
+        (void) fprintf(f, "%s=%s\nAfter=%s\n", how, unit, unit);
+        return 0;
 }
 
-static int write_model(FILE *f, const WorkerConfig *c) {
-        _cleanup_free_ char *instance = NULL;
+static int write_needs(FILE *f, const WorkerConfig *c) {
+        int r = 0;
 
-        if (c->type != NODE_WORKER)
-                return 0;
-        instance = escape(c->model);
-        if (!instance)
-                return -ENOMEM;
-        if (strlen("cocoon-model@.service") + strlen(instance) > UNIT_NAME_MAX)
-                return 0;
+        for (char **a = c->gpus.addresses; r >= 0 && a && *a; a++)
+                r = write_need(f, "Requires", "cocoon-gpu@", *a);
+        if (r < 0 || c->type != NODE_WORKER)
+                return r;
         /* Without a commit the hub is asked which is the newest; an image that is there serves when it cannot be. */
-        write_need(f, c->model_spec.commit[0] ? "Requires" : "Wants", "cocoon-model", instance);
-        return 0;
+        r = write_need(f, c->model_spec.commit[0] ? "Requires" : "Wants", "cocoon-model@", c->model);
+        return r == -ENAMETOOLONG ? 0 : r;
 }
 
 static int make_text(const WorkerConfig *c, const char *file, char **ret) {
@@ -74,9 +55,7 @@ static int make_text(const WorkerConfig *c, const char *file, char **ret) {
         if (!f)
                 return -ENOMEM;
         (void) fprintf(f, "# Made by cocoon-worker-generator from %s\n[Unit]\n", file);
-        for (char **a = c->gpus.addresses; a && *a; a++)
-                write_need(f, "Requires", "cocoon-gpu", *a);
-        r = write_model(f, c);
+        r = write_needs(f, c);
         return fclose(f) == 0 ? r : -ENOMEM;
 }
 
