@@ -30,7 +30,7 @@ BUILD_PACKAGES=(
 )
 TEST_PACKAGES=(
         clang clang-tidy libclang-rt-dev valgrind binutils cryptsetup-bin e2fsprogs strace
-        systemd dbus udev umockdev gir1.2-umockdev-1.0 python3-gi
+        systemd systemd-journal-remote dbus udev umockdev gir1.2-umockdev-1.0 python3-gi
 )
 VM_TEST_PACKAGES=(
         mmdebstrap qemu-system-x86 cpio ovmf

@@ -136,6 +136,14 @@ static void check_tdx(Doctor *d) {
                      "the processor offers no TDX");
 }
 
+/* A TDX guest asks for its quotes through it. */
+static void check_vsock(Doctor *d) {
+        if (exists(d, "/dev/vhost-vsock"))
+                find(d, LEVEL_OK, "vsock", NULL, "/dev/vhost-vsock is there");
+        else
+                find(d, LEVEL_FAIL, "vsock", "modprobe vhost_vsock (CONFIG_VHOST_VSOCK)", "there is no /dev/vhost-vsock");
+}
+
 static void check_iommu(Doctor *d) {
         if (!has_entries(d, "/sys/class/iommu"))
                 find(d, LEVEL_FAIL, "iommu", "enable VT-d in the firmware, and boot with intel_iommu=on",
@@ -343,7 +351,7 @@ static int print_findings(const Doctor *d) {
 
 int verb_doctor(const CtlOptions *o, char *const *args) {
         static void (*const checks[])(Doctor *d) = {
-                check_kernel, check_tdx, check_iommu, check_modules, check_lockdown, check_qemu, check_daemon, check_gpus,
+                check_kernel, check_tdx, check_vsock, check_iommu, check_modules, check_lockdown, check_qemu, check_daemon, check_gpus,
         };
         _cleanup_json_ json_object *findings = json_object_new_array();
         Doctor d = { .host.root = o->root, .findings = findings };

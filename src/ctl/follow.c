@@ -272,6 +272,8 @@ static int on_asked_again(sd_bus_message *m, void *userdata, sd_bus_error *error
                 set_end(j, "done", "", "");
         else if (e)
                 set_end(j, "failed", e->name, e->message ?: "");
+        else if (sd_bus_message_is_empty(m)) /* no job: it is over */
+                set_end(j, "done", "", "");
         else if (sd_bus_message_read(m, "o", &path) < 0 || set_path(j, path) < 0)
                 set_end(j, "failed", "", "what cocoon-hostd says is not understood");
         if (all_ended(j->follow))

@@ -275,7 +275,8 @@ static int begun(const Request *q, const char *spec, const char *job) {
 static int request_one(const Request *q, const char *spec) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job = NULL;
+        /* Removed by a daemon that could not say so any more. */
+        const char *job = NULL, *fine = strcmp(q->kind, "remove") == 0 ? SD_BUS_ERROR_UNKNOWN_OBJECT : NULL;
         int r;
 
         r = q->call(q->bus, spec, &call, &error);
@@ -283,12 +284,9 @@ static int request_one(const Request *q, const char *spec) {
                 r = sd_bus_call(q->bus, call, 0, &error, &reply);
         if (r >= 0 && !sd_bus_message_is_empty(reply))
                 r = sd_bus_message_read(reply, "o", &job);
-        if (r < 0)
-                return refused(q, spec, r, &error);
-        /* A daemon that comes back finds the same unit at work. */
-        if (q->follow && job)
-                return follow_add_call(q->follow, call, NULL, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
-        return begun(q, spec, job);
+        if (q->follow && (job || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
+                return follow_add_call(q->follow, call, fine, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
+        return r < 0 ? refused(q, spec, r, &error) : begun(q, spec, job);
 }
 
 static int request_all(const Request *q) {

@@ -143,7 +143,8 @@ static void resume(GpuObject *g) {
                                      "the host ended in the middle of its preparation. Prepare or restore the GPU again.");
         else if (r >= 0 && (record.state == GPU_PREPARING || record.state == GPU_RESTORING)) {
                 operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
-                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED, "the daemon ended in the middle of a job");
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
+                                     "the daemon ended in the middle of a job, which begins anew.");
         }
         if (r >= 0 && record.state == GPU_LEASED && record.this_boot && lease_resume(g, record.holder, record.pipe)) {
                 gpu_object_set_modes(g, record.cc, record.ppcie);

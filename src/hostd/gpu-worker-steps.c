@@ -8,6 +8,9 @@
 #include "gpu/registers.h"
 #include "vfio/users.h"
 
+#define LET_GO_USEC      (60 * USEC_PER_SEC)
+#define LET_GO_POLL_USEC (USEC_PER_SEC / 20)
+
 static PciDevice *gpu_device(GpuWorker *w) {
         return &w->members[0].device;
 }
@@ -258,6 +261,22 @@ static const GpuOps gpu_ops = {
         .note = gpu_tell,
 };
 
+/* Nobody is seen to have it, and yet it is busy: a process that ends is not seen any more when its descriptors are closed,
+ * one after another, and a guest's memory is let go of in its time. So the end of a lease may come before that of the use. */
+static int open_when_let_go(GpuWorker *w) {
+        uint64_t begin = w->ops->now_usec();
+        int r;
+
+        for (;;) {
+                r = w->ops->open_vfio(gpu_device(w), &w->access, &w->fault);
+                if (r != -EBUSY || w->ops->now_usec() - begin >= LET_GO_USEC || worker_check_users(w, true) < 0)
+                        return r;
+                r = worker_wait(w, LET_GO_POLL_USEC);
+                if (r < 0)
+                        return fault_set(&w->fault, r, worker_step_to_string(w->step), "to go on", "cancelled");
+        }
+}
+
 int worker_open(GpuWorker *w) {
         int r;
 
@@ -268,7 +287,7 @@ int worker_open(GpuWorker *w) {
                 r = worker_confine_to_nodes(w);
         if (r < 0)
                 return r;
-        r = w->ops->open_vfio(gpu_device(w), &w->access, &w->fault);
+        r = open_when_let_go(w);
         w->opened = r >= 0;
         if (r >= 0)
                 r = gpu_open(&gpu_ops, w, &w->gpu, &w->fault);

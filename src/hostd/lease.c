@@ -160,14 +160,13 @@ static int on_caller_gone(sd_bus_track *track, void *userdata) {
 }
 
 static int make_pipe(Lease *l) {
-        _cleanup_close_ int other = -EBADF;
         struct stat st;
         int fds[2];
 
         if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
                 return -errno;
         l->end = fds[0];
-        other = fds[1];
+        (void) close(fds[1]);
         if (fstat(l->end, &st) < 0)
                 return -errno;
         l->pipe = st.st_ino;

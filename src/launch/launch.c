@@ -20,6 +20,8 @@
 /* A GPU that was given back is reset and looked at before it is lent again. */
 #define CALL_TIMEOUT_USEC (90 * USEC_PER_SEC)
 
+#define REASON_MAX 1024U
+
 #define KVM_DEVICE    "/dev/kvm"
 #define TDX_PARAMETER "/sys/module/kvm_intel/parameters/tdx"
 
@@ -49,16 +51,25 @@ static void launch_done(Launch *l) {
         (void) sd_bus_flush_close_unref(l->bus);
 }
 
-/* The reason is where an operator looks: the journal, and systemctl status. */
+/* The reason is where an operator looks: the journal, and systemctl status, which has room for one. */
+static void say_text(char *text, bool notify) {
+        /* The service manager takes no other text, and terminals should not. */
+        for (char *p = text; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        *p = '?';
+        log_error("%s", text);
+        if (notify)
+                (void) sd_notifyf(false, "STATUS=Refused: %s", text);
+}
+
 _printf_(1, 2) static void say_refused(const char *format, ...) {
-        char text[1024];
+        char text[REASON_MAX];
         va_list ap;
 
         va_start(ap, format);
         (void) vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        log_error("%s", text);
-        (void) sd_notifyf(false, "STATUS=Refused: %s", text);
+        say_text(text, true);
 }
 
 static int fail(int r, const Fault *f) {
@@ -70,10 +81,15 @@ static int fail(int r, const Fault *f) {
 }
 
 static void report(const char *file, unsigned line, const char *message, void *userdata) {
+        char text[REASON_MAX];
+        bool *said = userdata;
+
         if (line > 0)
-                say_refused("%s:%u: %s.", file, line, message);
+                (void) snprintf(text, sizeof(text), "%s:%u: %s.", file, line, message);
         else
-                say_refused("%s: %s.", file, message);
+                (void) snprintf(text, sizeof(text), "%s: %s.", file, message);
+        say_text(text, !*said);
+        *said = true;
 }
 
 /* A worker that has a number has it for an instance. */
@@ -85,10 +101,11 @@ static unsigned instance_of(const char *worker) {
 
 static int load(Launch *l) {
         const LaunchOptions *o = l->options;
+        bool said = false;
         Fault f;
         int r;
 
-        r = worker_config_load(o->config, o->config_name, o->overrides, instance_of(o->worker), report, NULL, &l->config);
+        r = worker_config_load(o->config, o->config_name, o->overrides, instance_of(o->worker), report, &said, &l->config);
         if (r == -ENOMEM)
                 return fail(r, NULL);
         if (r < 0)

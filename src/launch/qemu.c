@@ -144,6 +144,11 @@ static void add_gpus(Command *c, const Machine *m, const FdPlan *plan) {
                 add_gpu(c, m, plan, i);
 }
 
+/* What comes before a colon would be a protocol to QEMU. */
+static const char *disk_prefix(const char *path) {
+        return *path != '/' && strchr(path, ':') ? "file=./" : "file=";
+}
+
 static void add_disk(Command *c, const char *serial, const char *path, bool writable, const char *more) {
         _cleanup_free_ char *options = NULL;
 
@@ -152,7 +157,7 @@ static void add_disk(Command *c, const char *serial, const char *path, bool writ
                 c->error = -ENOMEM;
                 return;
         }
-        add_path(c, "-drive", "file=", path, options);
+        add_path(c, "-drive", disk_prefix(path), path, options);
         add(c, "-device", "virtio-blk-pci,drive=%s,serial=%s%s", serial, serial, more);
 }
 

@@ -30,6 +30,7 @@ static struct {
         uint64_t clock;
         SimAccess *sim;
         int open_error;
+        unsigned n_open_errors; /* after which it opens; 0: never */
         unsigned opened; /* now */
         int release_fd;
         sem_t *result_seen; /* what closing VFIO waits for; NULL: nothing */
@@ -103,6 +104,8 @@ static int open_fake(const AccessOps *ops, Access **ret) {
 static int open_vfio(const PciDevice *d, Access **ret, Fault *ret_fault) {
         char driver[PCI_TEXT_SIZE];
 
+        if (device.n_open_errors > 0 && --device.n_open_errors == 0)
+                device.open_error = 0;
         if (device.open_error < 0)
                 return fault_set(ret_fault, device.open_error, d->address, "to be free", "in use by qemu (1)");
         CHECK_EQ(pci_device_link(d, "driver", driver), 0);
@@ -515,6 +518,11 @@ static void test_leased(void) {
                 CHECK_STR(s->tree->log, "");
                 CHECK_EQ(sim_gpu_accesses(device.sim->sim), before);
         }
+        /* Who held it may have been ending. */
+        device.n_open_errors = 4;
+        CHECK_EQ(scene_run(s, WORKER_CHECK), 0);
+        check_result(s, "on", "off", VFIO_PCI, false);
+        device.open_error = -EBUSY;
         /* Looking does not touch its registers either. */
         pci_tree_process(s->tree, 99, "qemu", "/dev/null", NULL);
         CHECK_EQ(scene_run(s, WORKER_INSPECT), 0);

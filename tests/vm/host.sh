@@ -59,15 +59,15 @@ host_gpu() {
                 "$1" "$1" "$output/gpu$1"
 }
 
-# host_boot KERNEL [TREE...]
+# host_boot KERNEL [QEMU ARGUMENT...]
 host_boot() {
         local kernel=$1 arguments
 
         shift
         host_simulator
         mapfile -t arguments < <(host_devices)
-        VM_OVERLAYS=("$VM_LAYER" "$work/tree" "$@")
-        VM_APPEND=intel_iommu=on vm_boot "$kernel" "$work/payload" "$output" "${arguments[@]}"
+        VM_OVERLAYS=("$VM_LAYER" "$work/tree")
+        VM_APPEND=intel_iommu=on vm_boot "$kernel" "$work/payload" "$output" "${arguments[@]}" "$@"
         kill "$server"
         wait "$server"
         server=
