@@ -462,12 +462,26 @@ static void say_ready(const Launch *l) {
                           l->config.vsock_cid);
 }
 
+/* A lock on the image for as long as QEMU runs, whatever becomes of it: it is not removed meanwhile, and the host's daemon
+ * says who has it. */
+static int use_model(const Launch *l, int *ret, Fault *f) {
+        _cleanup_(store_paths_done) StorePaths paths = {};
+        _cleanup_close_ int tree_fd = -EBADF;
+        int r;
+
+        r = store_paths_make(l->config.model_dir, &l->model.spec, &paths);
+        if (r >= 0)
+                r = store_use(&paths, ret, &tree_fd);
+        return r < 0 ? fault_set(f, r, "model", "an image that can be locked", "%s: %s", l->model.image, strerror(-r)) : 0;
+}
+
 static int start(Launch *l, Fault *f) {
         _cleanup_(strv_freep) char **command = NULL;
         const char *groups[WORKER_GPUS_MAX];
         bool by_address = l->leases.n > 0 && l->leases.items[0].by_address;
-        int fds[QEMU_FDS_MAX];
+        int fds[QEMU_FDS_MAX + 1];
         FdPlan plan;
+        size_t n;
         int r;
 
         for (size_t i = 0; i < l->leases.n; i++)
@@ -477,8 +491,15 @@ static int start(Launch *l, Fault *f) {
                 return r;
         for (size_t i = 0; i < plan.n; i++)
                 fds[i] = fd_of(l, &plan, i);
+        n = plan.n;
+        if (l->has_model) {
+                r = use_model(l, &fds[n], f);
+                if (r < 0)
+                        return r;
+                n++;
+        }
         say_ready(l);
-        r = handover(l->program, command, fds, plan.n, QEMU_FD_FIRST);
+        r = handover(l->program, command, fds, n, QEMU_FD_FIRST);
         return fault_set(f, r, "qemu", "to be executed", "%s: %s", l->program, strerror(-r));
 }
 
