@@ -200,7 +200,6 @@ static bool others_have(Scan *s, int proc, int process) {
 
                 if (entry->d_name[0] != '.')
                         thread = openat(proc, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
                 if (thread >= 0 && (has_open(s, thread, &none) || has_mapped(s, thread)))
                         return true;
         }
