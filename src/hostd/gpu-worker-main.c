@@ -27,7 +27,7 @@ int main(int argc, char *argv[]) {
         operation = argc == 3 ? worker_operation_from_string(argv[1]) : _WORKER_OPERATION_INVALID;
         if (operation == _WORKER_OPERATION_INVALID || pci_address_parse(argv[2], address) < 0 ||
             fcntl(WORKER_FD, F_SETFD, FD_CLOEXEC) < 0) {
-                log_error("Usage: cocoon-gpu-worker inspect|prepare|restore|check ADDRESS, with cocoon-hostd at descriptor 3");
+                log_error("Usage: cocoon-gpu-worker inspect|prepare|restore|check|lease ADDRESS, with cocoon-hostd at descriptor 3");
                 return EXIT_USAGE;
         }
         ignore_signals();

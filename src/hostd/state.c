@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <systemd/sd-id128.h>
 
 #include "basic/io.h"
@@ -202,8 +203,11 @@ static int start_save(GpuObject *g) {
         if (!s)
                 return -ENOMEM;
         s->pid = fork();
-        if (s->pid == 0)
+        if (s->pid == 0) {
+                /* What the daemon has open at this moment may be a GPU that is being lent. */
+                (void) close_range(STDERR_FILENO + 1, ~0U, 0);
                 _exit(-write_state(g, path));
+        }
         if (s->pid < 0 || sd_event_add_child(g->manager->event, &s->child, s->pid, WEXITED, on_saved, g) < 0) {
                 (void) save_free(s);
                 return -EAGAIN;

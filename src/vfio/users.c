@@ -133,24 +133,36 @@ static bool is_node(Scan *s, int dir_fd, const char *name) {
         return false;
 }
 
-/* Descriptors; a process that ends meanwhile has none. */
-static bool has_open(Scan *s, int process) {
-        _cleanup_closedir_ DIR *dir = NULL;
-        struct dirent *entry;
-        int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* What cannot be looked at may be one, unless it is gone. */
+static void miss(Scan *s) {
+        s->blind = s->blind || (errno != ENOENT && errno != ESRCH);
+}
 
-        if (fd < 0) {
-                s->blind = s->blind || errno == EACCES || errno == EPERM;
-                return false;
-        }
-        dir = fdopendir(fd);
-        if (!dir) {
+/* A directory of a process. */
+static DIR *open_list(Scan *s, int process, const char *name) {
+        int fd = openat(process, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!dir)
+                miss(s);
+        if (!dir && fd >= 0)
                 (void) close(fd);
-                return false;
-        }
-        while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && is_node(s, fd, entry->d_name))
+        return dir;
+}
+
+/* Descriptors; a process that ends meanwhile has none. */
+static bool has_open(Scan *s, int process, bool *ret_none) {
+        _cleanup_closedir_ DIR *dir = open_list(s, process, "fd");
+        struct dirent *entry;
+
+        *ret_none = true;
+        while (dir && (entry = readdir(dir))) {
+                if (entry->d_name[0] == '.')
+                        continue;
+                *ret_none = false;
+                if (is_node(s, dirfd(dir), entry->d_name))
                         return true;
+        }
         return false;
 }
 
@@ -162,6 +174,8 @@ static bool has_mapped(Scan *s, int process) {
         int fd = openat(process, "maps", O_RDONLY | O_CLOEXEC);
 
         file = fd < 0 ? NULL : fdopen(fd, "r");
+        if (!file)
+                miss(s);
         if (!file && fd >= 0)
                 (void) close(fd);
         while (file && fgets(line, sizeof(line), file)) {
@@ -174,12 +188,36 @@ static bool has_mapped(Scan *s, int process) {
         return false;
 }
 
+/* What a process has is not shown any more when its first thread has ended and others go on; it is where those are, which
+ * /proc does not list. */
+static bool others_have(Scan *s, int proc, int process) {
+        _cleanup_closedir_ DIR *dir = open_list(s, process, "task");
+        struct dirent *entry;
+        bool none;
+
+        while (dir && (entry = readdir(dir))) {
+                _cleanup_close_ int thread = -EBADF;
+
+                if (entry->d_name[0] != '.')
+                        thread = openat(proc, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (thread >= 0 && (has_open(s, thread, &none) || has_mapped(s, thread)))
+                        return true;
+        }
+        return false;
+}
+
+static bool uses(Scan *s, int proc, int process) {
+        bool none;
+
+        return has_open(s, process, &none) || has_mapped(s, process) || (none && others_have(s, proc, process));
+}
+
 static void look_at(Scan *s, int proc, const char *pid) {
         _cleanup_close_ int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         PciUser *u = &s->users->list[s->users->n];
         ssize_t n;
 
-        if (process < 0 || s->users->n == PCI_USERS_MAX || (!has_open(s, process) && !has_mapped(s, process)))
+        if (process < 0 || s->users->n == PCI_USERS_MAX || !uses(s, proc, process))
                 return;
         *u = (PciUser){ .pid = (pid_t) strtol(pid, NULL, 10) };
         fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -241,6 +243,60 @@ static void test_users(void) {
         CHECK_EQ(pci_users_check(&d, &f), -EBUSY);
         CHECK_STR(f.what, GPU);
         CHECK(strstr(f.found, "nvidia-smi (4711)"));
+}
+
+static void *wait_for_ever(void *userdata) {
+        for (;;)
+                (void) pause();
+        return NULL;
+}
+
+/* The first thread of a process ends, and another one goes on with what is open. */
+_Noreturn static void end_first_thread(void) {
+        pthread_t thread;
+
+        if (open("/dev/full", O_RDONLY) < 0 || pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+                _exit(EXIT_FAILURE);
+        pthread_exit(NULL);
+}
+
+static bool has_state(pid_t pid, char wanted) {
+        char path[64], text[512] = "";
+        const char *end;
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+                text[0] = '\0';
+        (void) close(fd);
+        end = strrchr(text, ')');
+        return end && end[1] == ' ' && end[2] == wanted;
+}
+
+static void test_users_threads(void) {
+        PciDevice d;
+        _cleanup_(pci_tree_freep) PciTree *t = new_tree(&d);
+        char proc[4096], aside[4096], wanted[32];
+        pid_t pid = fork();
+        Fault f = {};
+
+        if (pid == 0)
+                end_first_thread();
+        if (pid < 0)
+                SKIP("a process cannot be made here");
+        while (!has_state(pid, 'Z'))
+                (void) usleep(1000);
+        (void) snprintf(proc, sizeof(proc), "%s/proc", t->root);
+        (void) snprintf(aside, sizeof(aside), "%s/processes", t->root);
+        CHECK_EQ(rename(proc, aside), 0);
+        CHECK_EQ(symlink("/proc", proc), 0);
+        pci_tree_write(t, "/sys/bus/pci/devices/" GPU "/drm/card0/dev", "1:7\n");
+        CHECK_EQ(pci_users_check(&d, &f), -EBUSY);
+        (void) snprintf(wanted, sizeof(wanted), "(%d)", (int) pid);
+        CHECK(strstr(f.found, wanted));
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_EQ(waitpid(pid, NULL, 0), pid);
 }
 
 static void test_users_many(void) {
@@ -486,6 +542,7 @@ static const Test tests[] = {
         { "no IOMMU",                                       test_no_iommu       },
         { "who uses a device",                              test_users          },
         { "what is open cannot be seen",                    test_users_dark     },
+        { "a process whose first thread has ended",         test_users_threads  },
         { "more users than are listed",                     test_users_many     },
         { "who uses NVIDIA's driver",                       test_users_nvidia   },
         { "processes that may not be looked at",            test_users_hidden   },
