@@ -11,6 +11,8 @@
 #define HOST_GPU     HOST_NAME ".GPU"
 #define HOST_JOB     HOST_NAME ".Job"
 
+#define HOST_ERROR_DENIED HOST_NAME ".Error.AccessDenied"
+
 #define GPUS_LISTED_MAX 256U
 
 void leases_done(Leases *leases) {
@@ -30,6 +32,8 @@ static int refused(int error, const sd_bus_error *e, const char *what, const cha
                 if (sd_bus_error_has_name(e, nobody[i]))
                         return fault_set(f, EHOSTUNREACH, what, expected,
                                          "no cocoon-hostd on the bus; see systemctl status cocoon-hostd");
+        if (sd_bus_error_has_name(e, HOST_ERROR_DENIED))
+                error = EACCES;
         return fault_set(f, error, what, expected, "%s", e->message ?: strerror(abs(error)));
 }
 

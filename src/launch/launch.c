@@ -254,7 +254,7 @@ static int build_model(Launch *l, Fault *f) {
         if (connect_bus(l, &other) < 0)
                 return -ENOENT;
         r = host_build(l->bus, l->config.model, progress, &other);
-        if (r == -EHOSTUNREACH || r == -EACCES || r == -EBADR)
+        if (r == -EHOSTUNREACH || r == -EACCES)
                 return -ENOENT;
         if (r < 0) {
                 *f = other;
