@@ -155,6 +155,7 @@ int manager_start(Manager *m, const char *root, const char *worker) {
         if (r < 0)
                 return r;
         lease_keep_done(m);
+        state_drop_absent(m);
         /* Last: who finds the name finds the GPUs. */
         r = sd_bus_request_name(m->bus, HOST_BUS_NAME, 0);
         if (r < 0)

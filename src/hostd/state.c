@@ -125,6 +125,24 @@ void state_sweep(const Manager *m) {
                         (void) unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
+/* "0000:01:00.0.json" */
+static bool is_present(const char *file) {
+        static const PciHost host = { .root = "" };
+        PciDevice d = { .host = &host };
+
+        (void) snprintf(d.address, sizeof(d.address), "%.*s", (int) (strlen(file) - strlen(".json")), file);
+        return pci_device_present(&d);
+}
+
+void state_drop_absent(const Manager *m) {
+        _cleanup_closedir_ DIR *dir = opendir(m->state_dir);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir)))
+                if (fnmatch("*.json", entry->d_name, 0) == 0 && !is_present(entry->d_name))
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+}
+
 /* Without one, null. */
 static int describe_lease(json_object *o, const GpuObject *g) {
         json_object *lease = g->lease ? json_object_new_object() : NULL;

@@ -25,3 +25,7 @@ void state_flush(GpuObject *g);
 
 /* Removes what stores that were killed left behind. */
 void state_sweep(const Manager *m);
+
+/* Removes records of GPUs that are not there any more: they went while there was no daemon, and what comes to their place is
+ * not theirs. */
+void state_drop_absent(const Manager *m);
