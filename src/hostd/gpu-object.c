@@ -122,10 +122,36 @@ void gpu_object_update(GpuObject *g, const PciDevice *d) {
         check_driver(g);
 }
 
+/* A lease goes on. One of a GPU that has another driver by now means nothing any more: it was plugged in anew. */
+static bool resume_lease(GpuObject *g, const GpuRecord *record) {
+        if (record->state != GPU_LEASED || !record->this_boot || !binding_is_vfio(g->driver) ||
+            !lease_resume(g, record->holder, record->pipe))
+                return false;
+        gpu_object_set_modes(g, record->cc, record->ppcie);
+        gpu_object_set_state(g, GPU_LEASED, NULL, NULL);
+        return true;
+}
+
 /* What the daemon was doing when it ended is done to its end; what was ready is looked at before it is said to be. */
+static WorkerOperation resume_state(GpuObject *g, const GpuRecord *record) {
+        GpuState state = record->state;
+
+        if (state == GPU_FAILED)
+                gpu_object_set_state(g, GPU_FAILED, record->error, record->message);
+        else if (state == GPU_PREPARING && !record->this_boot)
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
+                                     "the host ended in the middle of its preparation. Prepare or restore the GPU again.");
+        else if (state == GPU_PREPARING || state == GPU_RESTORING) {
+                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
+                                     "the daemon ended in the middle of a job, which begins anew.");
+                return state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
+        } else if ((state == GPU_READY || state == GPU_LEASED) && record->this_boot)
+                return WORKER_CHECK;
+        return WORKER_INSPECT;
+}
+
 static void resume(GpuObject *g) {
         _cleanup_(gpu_record_done) GpuRecord record = {};
-        WorkerOperation operation = WORKER_INSPECT;
         int r;
 
         r = state_load(g->manager, g->address, g->device_id, &record);
@@ -136,24 +162,9 @@ static void resume(GpuObject *g) {
                                          g->address);
         }
         g->record = TAKE_PTR(record.record);
-        if (r >= 0 && record.state == GPU_FAILED)
-                gpu_object_set_state(g, GPU_FAILED, record.error, record.message);
-        if (r >= 0 && record.state == GPU_PREPARING && !record.this_boot)
-                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
-                                     "the host ended in the middle of its preparation. Prepare or restore the GPU again.");
-        else if (r >= 0 && (record.state == GPU_PREPARING || record.state == GPU_RESTORING)) {
-                operation = record.state == GPU_PREPARING ? WORKER_PREPARE : WORKER_RESTORE;
-                gpu_object_set_state(g, GPU_FAILED, HOST_ERROR_WORKER_FAILED,
-                                     "the daemon ended in the middle of a job, which begins anew.");
-        }
-        if (r >= 0 && record.state == GPU_LEASED && record.this_boot && lease_resume(g, record.holder, record.pipe)) {
-                gpu_object_set_modes(g, record.cc, record.ppcie);
-                gpu_object_set_state(g, GPU_LEASED, NULL, NULL);
+        if (r >= 0 && resume_lease(g, &record))
                 return;
-        }
-        if (r >= 0 && (record.state == GPU_READY || record.state == GPU_LEASED) && record.this_boot)
-                operation = WORKER_CHECK;
-        r = gpu_job_request(g, operation, NULL, NULL);
+        r = gpu_job_request(g, r >= 0 ? resume_state(g, &record) : WORKER_INSPECT, NULL, NULL);
         if (r < 0)
                 (void) log_error_errno(r, "%s: cannot look at it: %m", g->address);
 }
