@@ -65,7 +65,7 @@ static int check_stamp(const StorePaths *paths, const uint8_t *root, Fault *f) {
 
         if (stamp_read(AT_FDCWD, paths->image, root, &stamp) < 0 || stamp.intact)
                 return 0;
-        return fault_set(f, EBADMSG, "model", "an image that its last verification found intact; cocoonctl model remove, and build again",
+        return fault_set(f, ENOENT, "model", "an image that its last verification found intact; cocoonctl model build makes one",
                          "%s, of which it said: %s", paths->image, stamp.reason);
 }
 
