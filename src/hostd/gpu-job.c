@@ -15,9 +15,10 @@
 #include "vfio/binding.h"
 
 /* How long a worker may take to undo what it did when its time is up (as long as it had at most), to end after its last
- * word, and to die after it was killed. */
+ * word, which closes VFIO and so resets the device once more, for whose return the kernel waits up to 60 s, and to die after
+ * it was killed. */
 #define JOB_UNDO_USEC  (60 * USEC_PER_SEC)
-#define JOB_GRACE_USEC (10 * USEC_PER_SEC)
+#define JOB_GRACE_USEC (75 * USEC_PER_SEC)
 #define JOB_DEATH_USEC (2 * USEC_PER_SEC)
 
 /* What an operation makes of a GPU. One that looks leaves nothing behind that a later daemon would have to know of, and
