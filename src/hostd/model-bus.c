@@ -165,14 +165,14 @@ int model_bus_get(sd_bus_message *message, void *userdata, sd_bus_error *error) 
 }
 
 /* It is looked up again: it may be gone by the time that a permission is there. */
-static int look_up(Manager *m, sd_bus_message *message, ModelObject **ret, sd_bus_error *error) {
+static ModelObject *look_up(Manager *m, sd_bus_message *message, sd_bus_error *error) {
         void *o;
 
         model_store_refresh(m->models);
-        if (model_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &o, NULL) <= 0)
-                return host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The model is gone.");
-        *ret = o;
-        return 0;
+        if (model_bus_find(m->bus, sd_bus_message_get_path(message), NULL, m, &o, NULL) > 0)
+                return o;
+        (void) host_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "The model is gone.");
+        return NULL;
 }
 
 /* An image, as the units for it know it. */
@@ -184,14 +184,13 @@ static ModelSpec without_root_hash(const ModelObject *o) {
 }
 
 static int verify(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        ModelObject *o = look_up(m, message, error);
         ModelSpec spec;
-        ModelObject *o;
         ModelJob *j;
         int r;
 
-        r = look_up(m, message, &o, error);
-        if (r < 0)
-                return r;
+        if (!o)
+                return -ENXIO;
         if (!o->whole)
                 return host_error_set(error, HOST_ERROR_NO_SUCH_MODEL, "%s@%s: expected a finished image, found a %s one. "
                                       "Build it first.", o->spec.name, o->spec.commit, model_state_to_string(o->state));
@@ -217,14 +216,13 @@ static int refuse_removal(Manager *m, const ModelObject *o, const ModelSpec *spe
 }
 
 static int remove_model(Manager *m, sd_bus_message *message, sd_bus_error *error) {
+        ModelObject *o = look_up(m, message, error);
         ModelSpec spec;
-        ModelObject *o;
         ModelJob *j;
         int r;
 
-        r = look_up(m, message, &o, error);
-        if (r < 0)
-                return r;
+        if (!o)
+                return -ENXIO;
         spec = without_root_hash(o);
         r = refuse_removal(m, o, &spec, error);
         if (r >= 0)

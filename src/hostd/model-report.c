@@ -204,7 +204,7 @@ static int listen_at(ModelReports *r) {
 
         if (strlen(r->path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
-        (void) strcpy(address.sun_path, r->path);
+        (void) memcpy(address.sun_path, r->path, strlen(r->path) + 1);
         (void) unlink(r->path);
         r->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (r->fd < 0 || bind(r->fd, (struct sockaddr *) &address, sizeof(address)) < 0 || chmod(r->path, 0666) < 0 ||

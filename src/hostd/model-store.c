@@ -342,15 +342,11 @@ static bool is_about_use(const char *name) {
 static bool on_event(ModelStore *s, const struct inotify_event *e) {
         if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
                 return false;
-        if (e->mask & IN_Q_OVERFLOW)
-                s->rescan = true;
-        else if (e->len == 0 || e->mask & IN_ISDIR)
+        if (!(e->mask & IN_Q_OVERFLOW) && (e->len == 0 || e->mask & IN_ISDIR))
                 return true;
-        else if (e->mask & (IN_OPEN | IN_CLOSE_NOWRITE)) {
-                if (!is_about_use(e->name))
-                        return true;
-        } else
-                s->rescan = true;
+        if (e->mask & (IN_OPEN | IN_CLOSE_NOWRITE) && !is_about_use(e->name))
+                return true;
+        s->rescan = s->rescan || !(e->mask & (IN_OPEN | IN_CLOSE_NOWRITE));
         look_soon(s);
         return true;
 }

@@ -24,12 +24,20 @@ typedef struct Lock {
 
 /* "1: FLOCK  ADVISORY  WRITE 123 fe:01:5678 0 EOF". False for other locks, and for those who only wait for theirs. */
 static bool parse_lock(const char *line, Lock *ret) {
-        char access[16];
-        unsigned high, low;
+        char access[16], pid[16], place[64], *end;
+        unsigned long high, low;
 
-        if (sscanf(line, "%*u: FLOCK ADVISORY %15s %d %x:%x:%llu", access, &ret->pid, &high, &low, &ret->inode) != 5)
+        if (sscanf(line, "%*u: FLOCK ADVISORY %15s %15s %63s", access, pid, place) != 3)
+                return false;
+        high = strtoul(place, &end, 16);
+        if (*end != ':')
+                return false;
+        low = strtoul(end + 1, &end, 16);
+        if (*end != ':')
                 return false;
         ret->device = makedev(high, low);
+        ret->inode = strtoull(end + 1, NULL, 10);
+        ret->pid = (int) strtol(pid, NULL, 10);
         ret->exclusive = strcmp(access, "WRITE") == 0;
         return true;
 }

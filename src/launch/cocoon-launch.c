@@ -169,7 +169,11 @@ static int parse(CommandLine *c, int argc, char *argv[]) {
                 log_error("expected one configuration, found '%s' as well.", argv[optind + 1]);
                 return -EINVAL;
         }
-        r = c->run == launch_stop && n == optind ? 0 : find_config(c, n > optind ? argv[optind] : NULL);
+        if (c->run == launch_stop && n == optind && c->options.overrides && !c->options.worker) {
+                log_error("--stop: expected the worker's configuration beside keys of it, found none.");
+                return -EINVAL;
+        }
+        r = c->run == launch_stop && n == optind && !c->options.worker ? 0 : find_config(c, n > optind ? argv[optind] : NULL);
         return r < 0 ? r : 1;
 }
 

@@ -11,6 +11,8 @@
 #define HOST_GPU     HOST_NAME ".GPU"
 #define HOST_JOB     HOST_NAME ".Job"
 
+#define HOST_ERROR_DENIED HOST_NAME ".Error.AccessDenied"
+
 #define GPUS_LISTED_MAX 256U
 
 void leases_done(Leases *leases) {
@@ -30,6 +32,8 @@ static int refused(int error, const sd_bus_error *e, const char *what, const cha
                 if (sd_bus_error_has_name(e, nobody[i]))
                         return fault_set(f, EHOSTUNREACH, what, expected,
                                          "no cocoon-hostd on the bus; see systemctl status cocoon-hostd");
+        if (sd_bus_error_has_name(e, HOST_ERROR_DENIED))
+                error = EACCES;
         return fault_set(f, error, what, expected, "%s", e->message ?: strerror(abs(error)));
 }
 
@@ -102,18 +106,33 @@ static int lease_one(sd_bus *bus, const char *address, const char *holder, Lease
         return 0;
 }
 
-typedef struct ReadyGpus {
-        char addresses[GPUS_LISTED_MAX][PCI_ADDRESS_SIZE];
-        size_t n;
-} ReadyGpus;
+typedef struct FreeGpu {
+        bool later; /* its last holder is gone, and it is being looked at */
+        char address[PCI_ADDRESS_SIZE];
+} FreeGpu;
+
+typedef struct FreeGpus {
+        FreeGpu items[GPUS_LISTED_MAX];
+        size_t n, n_ready;
+} FreeGpus;
 
 static int read_string(sd_bus_message *m, const char **ret) {
         return sd_bus_message_read(m, "v", "s", ret);
 }
 
+static int add_gpu(FreeGpus *gpus, const char *address, const char *state, const char *holder) {
+        bool ready = strcmp(state, "ready") == 0, later = strcmp(state, "leased") == 0 && !*holder;
+
+        if ((!ready && !later) || gpus->n >= GPUS_LISTED_MAX)
+                return 0;
+        gpus->n_ready += ready;
+        gpus->items[gpus->n].later = later;
+        return pci_address_parse(address, gpus->items[gpus->n++].address);
+}
+
 /* The properties of one GPU: a{sv}. */
-static int read_gpu(sd_bus_message *m, ReadyGpus *ready) {
-        const char *address = NULL, *state = NULL, *key;
+static int read_gpu(sd_bus_message *m, FreeGpus *gpus) {
+        const char *address = NULL, *state = NULL, *holder = NULL, *key;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -122,19 +141,18 @@ static int read_gpu(sd_bus_message *m, ReadyGpus *ready) {
                 if (r >= 0)
                         r = strcmp(key, "Address") == 0 ? read_string(m, &address) :
                             strcmp(key, "State") == 0   ? read_string(m, &state) :
+                            strcmp(key, "Holder") == 0  ? read_string(m, &holder) :
                                                           sd_bus_message_skip(m, "v");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
-        if (r >= 0 && address && state && strcmp(state, "ready") == 0 && ready->n < GPUS_LISTED_MAX)
-                r = pci_address_parse(address, ready->addresses[ready->n++]);
-        return r;
+        return r >= 0 && address && state && holder ? add_gpu(gpus, address, state, holder) : r;
 }
 
 /* One object's interfaces: a{sa{sv}}. */
-static int read_object(sd_bus_message *m, ReadyGpus *ready) {
+static int read_object(sd_bus_message *m, FreeGpus *gpus) {
         const char *interface;
         int r;
 
@@ -142,7 +160,7 @@ static int read_object(sd_bus_message *m, ReadyGpus *ready) {
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
                 r = sd_bus_message_read(m, "s", &interface);
                 if (r >= 0)
-                        r = strcmp(interface, HOST_GPU) == 0 ? read_gpu(m, ready) : sd_bus_message_skip(m, "a{sv}");
+                        r = strcmp(interface, HOST_GPU) == 0 ? read_gpu(m, gpus) : sd_bus_message_skip(m, "a{sv}");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
@@ -150,16 +168,19 @@ static int read_object(sd_bus_message *m, ReadyGpus *ready) {
 }
 
 static int by_address(const void *a, const void *b) {
-        return strcmp(a, b);
+        const FreeGpu *x = a, *y = b;
+
+        return x->later != y->later ? x->later - y->later : strcmp(x->address, y->address);
 }
 
-/* In the order of their addresses, so that it does not depend on chance which is taken. */
-static int find_ready(sd_bus *bus, ReadyGpus *ret, Fault *f) {
+/* In the order of their addresses, so that it does not depend on chance which is taken; the daemon has whoever asks for one that
+ * is being looked at wait for the end of that, so those come last. */
+static int find_free(sd_bus *bus, FreeGpus *ret, Fault *f) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        *ret = (ReadyGpus){};
+        *ret = (FreeGpus){};
         r = sd_bus_call_method(bus, HOST_NAME, HOST_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &error, &m,
                                NULL);
         if (r >= 0)
@@ -173,20 +194,20 @@ static int find_ready(sd_bus *bus, ReadyGpus *ret, Fault *f) {
         }
         if (r < 0)
                 return refused(r, &error, "gpu=auto", "cocoon-hostd to list GPUs", f);
-        qsort(ret->addresses, ret->n, PCI_ADDRESS_SIZE, by_address);
+        qsort(ret->items, ret->n, sizeof(*ret->items), by_address);
         return 0;
 }
 
 /* Somebody may be faster: then the next one. */
 static int lease_any(sd_bus *bus, unsigned wanted, const char *holder, Leases *leases, Fault *f) {
-        ReadyGpus ready;
+        FreeGpus gpus;
         int r;
 
-        r = find_ready(bus, &ready, f);
+        r = find_free(bus, &gpus, f);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < ready.n && leases->n < wanted; i++) {
-                r = lease_one(bus, ready.addresses[i], holder, &leases->items[leases->n], f);
+        for (size_t i = 0; i < gpus.n && leases->n < wanted; i++) {
+                r = lease_one(bus, gpus.items[i].address, holder, &leases->items[leases->n], f);
                 if (r == -ENOMEM)
                         return r;
                 if (r >= 0)
@@ -237,7 +258,7 @@ static int look_at(sd_bus *bus, const char *address, Fault *f) {
 }
 
 int host_look(sd_bus *bus, const WorkerConfig *c, Fault *ret_fault) {
-        ReadyGpus ready;
+        FreeGpus gpus;
         int r;
 
         for (char **a = c->gpus.addresses; a && *a; a++) {
@@ -247,12 +268,13 @@ int host_look(sd_bus *bus, const WorkerConfig *c, Fault *ret_fault) {
         }
         if (c->gpus.n_auto == 0)
                 return 0;
-        r = find_ready(bus, &ready, ret_fault);
+        r = find_free(bus, &gpus, ret_fault);
         if (r < 0)
                 return r;
-        return ready.n >= c->gpus.n_auto ? 0 :
-                                           fault_set(ret_fault, EBUSY, "gpu=auto", "GPUs that are ready and that nobody has",
-                                                     "%zu of %u; see cocoonctl gpu list", ready.n, c->gpus.n_auto);
+        return gpus.n_ready >= c->gpus.n_auto ?
+                       0 :
+                       fault_set(ret_fault, EBUSY, "gpu=auto", "GPUs that are ready and that nobody has",
+                                 "%zu of %u; see cocoonctl gpu list", gpus.n_ready, c->gpus.n_auto);
 }
 
 /* Waiting for a job */

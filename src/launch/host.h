@@ -30,5 +30,6 @@ int host_lease(sd_bus *bus, const WorkerConfig *c, const char *holder, Leases *r
 /* The same question without an answer that lasts: are they ready now? */
 int host_look(sd_bus *bus, const WorkerConfig *c, Fault *ret_fault);
 
-/* Has the daemon build a model, and waits for the end of it; `progress` is called with what is said. */
+/* Has the daemon build a model, and waits for the end of it; `progress` is called with what is said. 0, or with *ret_fault
+ * -EHOSTUNREACH without daemon, -EACCES for who may not, another errno. */
 int host_build(sd_bus *bus, const char *spec, void (*progress)(const char *text), Fault *ret_fault);

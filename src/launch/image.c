@@ -58,7 +58,7 @@ static int read_command_line(const char *directory, char **ret, Fault *f) {
         r = read_file_at(AT_FDCWD, path, COMMAND_LINE_MAX, &text, &size);
         if (r < 0)
                 return r == -ENOMEM ? r : fault_set(f, r, "image.cmdline", "at most 2 KiB", "%s: %s", path, read_file_strerror(r));
-        if (text[size - 1] == '\n')
+        if (size > 0 && text[size - 1] == '\n')
                 text[--size] = 0;
         for (size_t i = 0; i < size; i++)
                 if (text[i] < 0x20 || text[i] > 0x7e)
@@ -107,23 +107,22 @@ int guest_image_find(const WorkerConfig *c, GuestImage *ret, Fault *ret_fault) {
         return 0;
 }
 
+static int set_size(const WorkerConfig *c, int fd, Fault *f) {
+        return ftruncate(fd, (off_t) c->persistent_size) < 0 ?
+                       fault_set(f, errno, "persistent", "a sparse disk of the size persistent_size", "%s: %s", c->persistent,
+                                 strerror(errno)) :
+                       0;
+}
+
 static int make_persistent(const WorkerConfig *c, Fault *f) {
         _cleanup_close_ int fd = open(c->persistent, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
         if (fd < 0)
                 return fault_set(f, errno, "persistent", "a disk that can be made", "%s: %s", c->persistent, strerror(errno));
-        if (ftruncate(fd, (off_t) c->persistent_size) < 0) {
-                int error = errno;
-
-                /* One of another size would be taken for a disk the next time. */
-                (void) unlink(c->persistent);
-                return fault_set(f, error, "persistent", "a sparse disk of the size persistent_size", "%s: %s", c->persistent,
-                                 strerror(error));
-        }
-        return 0;
+        return set_size(c, fd, f);
 }
 
-static int check_persistent(const WorkerConfig *c, int fd, Fault *f) {
+static int check_persistent(const WorkerConfig *c, int fd, bool look, Fault *f) {
         struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_LOCKS_START,
                               .l_len = QEMU_LOCKS_END - QEMU_LOCKS_START };
         struct stat st;
@@ -132,6 +131,9 @@ static int check_persistent(const WorkerConfig *c, int fd, Fault *f) {
                 return fault_set(f, errno, "persistent", "a disk", "%s: %s", c->persistent, strerror(errno));
         if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
                 return fault_set(f, EINVAL, "persistent", "a raw image or a block device", "%s, which is neither", c->persistent);
+        /* Somebody was killed, or had no space, while it was made. */
+        if (S_ISREG(st.st_mode) && st.st_size == 0)
+                return look ? 0 : set_size(c, fd, f);
         if (S_ISREG(st.st_mode) && (uint64_t) st.st_size < c->persistent_size)
                 return fault_set(f, EINVAL, "persistent", "a disk of the size persistent_size at least; truncate(1) can grow it",
                                  "%s with %jd bytes, not %" PRIu64, c->persistent, (intmax_t) st.st_size, c->persistent_size);
@@ -145,7 +147,7 @@ int persistent_prepare(const WorkerConfig *c, bool look, Fault *ret_fault) {
         _cleanup_close_ int fd = open(c->persistent, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
         if (fd >= 0)
-                return check_persistent(c, fd, ret_fault);
+                return check_persistent(c, fd, look, ret_fault);
         if (errno != ENOENT)
                 return fault_set(ret_fault, errno, "persistent", "a disk that this user can write", "%s: %s", c->persistent,
                                  strerror(errno));

@@ -17,5 +17,5 @@ void guest_image_done(GuestImage *image);
 int guest_image_find(const WorkerConfig *c, GuestImage *ret, Fault *ret_fault);
 
 /* Looks at the persistent disk: a raw image of at least the configured size that this user can write and no other QEMU has open.
- * One that is not there is made, sparse, unless `look` is given. 0, or with *ret_fault a negative errno. */
+ * One that is not there, or empty, is made, sparse, unless `look` is given. 0, or with *ret_fault a negative errno. */
 int persistent_prepare(const WorkerConfig *c, bool look, Fault *ret_fault);

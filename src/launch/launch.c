@@ -35,8 +35,10 @@ typedef struct Launch {
         char *directory, *spec, *qmp;
         sd_bus *bus;
         Leases leases;
-        int vsock;
+        int vsock, model_lock;
 } Launch;
+
+#define LAUNCH_INIT(o) { .options = (o), .vsock = -EBADF, .model_lock = -EBADF }
 
 static void launch_done(Launch *l) {
         worker_config_done(&l->config);
@@ -48,6 +50,7 @@ static void launch_done(Launch *l) {
         free(l->qmp);
         leases_done(&l->leases);
         closep(&l->vsock);
+        closep(&l->model_lock);
         (void) sd_bus_flush_close_unref(l->bus);
 }
 
@@ -99,18 +102,26 @@ static unsigned instance_of(const char *worker) {
         return length > 0 && length <= 4 && !worker[strspn(worker, "0123456789")] ? (unsigned) strtoul(worker, NULL, 10) : 0;
 }
 
-static int load(Launch *l) {
+static int load_config(Launch *l) {
         const LaunchOptions *o = l->options;
         bool said = false;
-        Fault f;
         int r;
 
         r = worker_config_load(o->config, o->config_name, o->overrides, instance_of(o->worker), report, &said, &l->config);
         if (r == -ENOMEM)
                 return fail(r, NULL);
-        if (r < 0)
-                return LAUNCH_USAGE;
-        r = secrets_find(&l->config, o->config, &f);
+        return r < 0 ? LAUNCH_USAGE : LAUNCH_DONE;
+}
+
+static int load(Launch *l) {
+        const LaunchOptions *o = l->options;
+        Fault f;
+        int r;
+
+        r = load_config(l);
+        if (r != LAUNCH_DONE)
+                return r;
+        r = secrets_find(&l->config, o->config, o->config_name, &f);
         if (r < 0)
                 return (void) fail(r, &f), LAUNCH_USAGE;
         if (l->config.build_dir)
@@ -120,16 +131,28 @@ static int load(Launch *l) {
 
 /* Directories */
 
+/* A path in the environment, or NULL. */
+static const char *find_path(const char *variable) {
+        const char *path = getenv(variable);
+
+        return path && *path == '/' ? path : NULL;
+}
+
+/* Said by who called, and not by what the guest is. */
+static bool is_directory_given(const LaunchOptions *o) {
+        return o->runtime_dir || find_path("RUNTIME_DIRECTORY");
+}
+
 static int name_directory(const Launch *l, char **ret) {
-        const char *of_unit = getenv("RUNTIME_DIRECTORY"), *of_user = getenv("XDG_RUNTIME_DIR");
+        const char *of_unit = find_path("RUNTIME_DIRECTORY"), *of_user = find_path("XDG_RUNTIME_DIR");
         int n;
 
         if (l->options->runtime_dir)
                 n = asprintf(ret, "%s", l->options->runtime_dir);
-        else if (of_unit && *of_unit == '/')
+        else if (of_unit)
                 n = asprintf(ret, "%.*s", (int) strcspn(of_unit, ":"), of_unit);
-        else if (of_user && *of_user == '/')
-                n = asprintf(ret, "%s/cocoon-worker-%u", of_user, l->config.instance);
+        else if (of_user)
+                n = asprintf(ret, "%s/cocoon-%s-%u", of_user, node_type_to_string(l->config.type), l->config.instance);
         else
                 return -ENOENT;
         return n < 0 ? -ENOMEM : 0;
@@ -172,7 +195,14 @@ static int make_directory(Launch *l, Fault *f) {
                 return r;
         if (mkdir(l->directory, 0700) < 0 && errno != EEXIST)
                 return fault_set(f, errno, "runtime directory", "to be made", "%s: %s", l->directory, strerror(errno));
-        return check_private(l->directory, f);
+        r = check_private(l->directory, f);
+        if (r < 0)
+                return r;
+        /* It reads its spec there, and can be stopped by nothing else. */
+        return qmp_is_alive(l->qmp) ? fault_set(f, EBUSY, "runtime directory",
+                                                "one without a guest; see instance= in worker.conf(5), or --runtime-dir",
+                                                "%s with one that runs", l->directory) :
+                                      0;
 }
 
 /* The machine */
@@ -224,7 +254,7 @@ static int build_model(Launch *l, Fault *f) {
         if (connect_bus(l, &other) < 0)
                 return -ENOENT;
         r = host_build(l->bus, l->config.model, progress, &other);
-        if (r == -EHOSTUNREACH || r == -EACCES || r == -EBADR)
+        if (r == -EHOSTUNREACH || r == -EACCES)
                 return -ENOENT;
         if (r < 0) {
                 *f = other;
@@ -307,6 +337,7 @@ static void print_descriptors(const Launch *l, const FdPlan *plan) {
                 [FD_IOMMU]  = "iommufd",
                 [FD_VSOCK]  = "/dev/vhost-vsock",
                 [FD_LEASE]  = "lease of",
+                [FD_MODEL]  = "lock on the model's image",
         };
 
         for (size_t i = 0; i < plan->n; i++) {
@@ -321,7 +352,7 @@ static void print_descriptors(const Launch *l, const FdPlan *plan) {
 }
 
 int launch_print(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         _cleanup_(strv_freep) char **command = NULL;
         FdPlan plan;
         Fault f;
@@ -364,7 +395,7 @@ static int check_all(Launch *l, bool look, Fault *f) {
 }
 
 int launch_check(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -385,7 +416,7 @@ int launch_check(const LaunchOptions *o) {
 }
 
 int launch_prepare(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -423,6 +454,8 @@ static int open_all(Launch *l, Fault *f) {
         int r;
 
         r = find_all(l, true, f);
+        if (r >= 0 && l->has_model)
+                r = launch_model_hold(l->config.model_dir, &l->model, &l->model_lock, f);
         if (r >= 0)
                 r = check_all(l, false, f);
         if (r >= 0)
@@ -441,6 +474,7 @@ static int fd_of(const Launch *l, const FdPlan *plan, size_t i) {
         case FD_IOMMU:  return l->leases.items[0].iommu;
         case FD_VSOCK:  return l->vsock;
         case FD_LEASE:  return lease->lease;
+        case FD_MODEL:  return l->model_lock;
         }
         return -EBADF;
 }
@@ -483,7 +517,7 @@ static int start(Launch *l, Fault *f) {
 }
 
 int launch_run(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
@@ -499,12 +533,14 @@ int launch_run(const LaunchOptions *o) {
 }
 
 int launch_stop(const LaunchOptions *o) {
-        _cleanup_(launch_done) Launch l = { .options = o, .vsock = -EBADF };
+        _cleanup_(launch_done) Launch l = LAUNCH_INIT(o);
         Fault f;
         int r;
 
-        /* A configuration that was broken meanwhile must not keep a guest. */
-        l.config.instance = instance_of(o->worker);
+        /* A configuration that was broken meanwhile must not keep a guest whose place is known without it. */
+        r = is_directory_given(o) || !o->config ? LAUNCH_DONE : load_config(&l);
+        if (r != LAUNCH_DONE)
+                return r;
         r = name_directory(&l, &l.directory);
         if (r == -ENOENT)
                 r = fault_set(&f, r, "runtime directory", "RUNTIME_DIRECTORY or XDG_RUNTIME_DIR, or --runtime-dir", "none");

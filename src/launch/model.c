@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "basic/hex.h"
+#include "model/stamp.h"
 
 void launch_model_done(LaunchModel *m) {
         free(m->image);
@@ -58,6 +59,16 @@ static int refuse_root(const ModelSpec *spec, const uint8_t *found, Fault *f) {
                          hex_encode(found, ROOT_HASH_SIZE, other), spec->name, spec->commit);
 }
 
+/* The guest would find it out by itself, much later, and with an error of a disk. */
+static int check_stamp(const StorePaths *paths, const uint8_t *root, Fault *f) {
+        Stamp stamp;
+
+        if (stamp_read(AT_FDCWD, paths->image, root, &stamp) < 0 || stamp.intact)
+                return 0;
+        return fault_set(f, EBADMSG, "model", "an image that its last verification found intact; cocoonctl model remove, and build again",
+                         "%s, of which it said: %s", paths->image, stamp.reason);
+}
+
 int launch_model_find(const char *directory, const ModelSpec *wanted, LaunchModel *ret, Fault *ret_fault) {
         _cleanup_(launch_model_done) LaunchModel m = { .spec = *wanted };
         _cleanup_(store_paths_done) StorePaths paths = {};
@@ -75,6 +86,9 @@ int launch_model_find(const char *directory, const ModelSpec *wanted, LaunchMode
                 r = store_find(&paths, root, &version, ret_fault);
         if (r < 0)
                 return r == -EBADMSG ? r : missing(directory, &m.spec, r, ret_fault);
+        r = check_stamp(&paths, root, ret_fault);
+        if (r < 0)
+                return r;
         if (m.spec.has_root_hash && memcmp(m.spec.root_hash, root, sizeof(root)) != 0)
                 return refuse_root(&m.spec, root, ret_fault);
         memcpy(m.spec.root_hash, root, sizeof(root));
@@ -83,4 +97,22 @@ int launch_model_find(const char *directory, const ModelSpec *wanted, LaunchMode
         m.tree = TAKE_PTR(paths.tree);
         *ret = TAKE_STRUCT(m);
         return 0;
+}
+
+int launch_model_hold(const char *directory, const LaunchModel *m, int *ret_fd, Fault *ret_fault) {
+        _cleanup_(launch_model_done) LaunchModel again = {};
+        _cleanup_(store_paths_done) StorePaths paths = {};
+        _cleanup_close_ int image_fd = -EBADF, tree_fd = -EBADF;
+        int r;
+
+        r = store_paths_make(directory, &m->spec, &paths);
+        if (r < 0)
+                return r;
+        r = store_use(&paths, &image_fd, &tree_fd);
+        if (r < 0)
+                return missing(directory, &m->spec, r, ret_fault);
+        r = launch_model_find(directory, &m->spec, &again, ret_fault);
+        if (r >= 0)
+                *ret_fd = TAKE_FD(image_fd);
+        return r;
 }

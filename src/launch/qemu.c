@@ -198,6 +198,8 @@ void machine_plan(const Machine *m, FdPlan *ret) {
                 plan.kinds[plan.n] = FD_LEASE;
                 plan.gpus[plan.n++] = i;
         }
+        if (m->model)
+                plan.kinds[plan.n++] = FD_MODEL;
         *ret = plan;
 }
 

@@ -10,9 +10,9 @@
 #include "launch/model.h"
 
 /* Descriptors have the same numbers in every launch, from here on: devices of the GPUs, iommufd, vsock, and at the end what keeps
- * the leases. */
+ * leases and model, which QEMU only has to have. */
 #define QEMU_FD_FIRST 3
-#define QEMU_FDS_MAX  (2 * WORKER_GPUS_MAX + 2)
+#define QEMU_FDS_MAX  (2 * WORKER_GPUS_MAX + 3)
 
 typedef struct Machine {
         const WorkerConfig *config;
@@ -31,6 +31,7 @@ typedef enum FdKind {
         FD_IOMMU,
         FD_VSOCK,
         FD_LEASE,
+        FD_MODEL,
 } FdKind;
 
 typedef struct FdPlan {

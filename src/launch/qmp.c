@@ -11,8 +11,8 @@
 /* QEMU takes commands once it was told that nothing special is wanted. */
 static const char commands[] = "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"system_powerdown\"}\n";
 
-static int connect_to(const char *path, int *ret_fd) {
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static int connect_to(const char *path, int flags, int *ret_fd) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
         if (fd < 0)
@@ -41,7 +41,7 @@ int qmp_power_down(const char *path, Fault *ret_fault) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = connect_to(path, &fd);
+        r = connect_to(path, 0, &fd);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return 0;
         if (r >= 0)
@@ -49,4 +49,12 @@ int qmp_power_down(const char *path, Fault *ret_fault) {
         if (r >= 0)
                 r = wait_for_end(fd);
         return r < 0 ? fault_set(ret_fault, r, "QEMU's control socket", "to take a command", "%s: %s", path, strerror(-r)) : 0;
+}
+
+/* One that is busy with others takes no further connection, and is alive. */
+bool qmp_is_alive(const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = connect_to(path, SOCK_NONBLOCK, &fd);
+
+        return r >= 0 || r == -EAGAIN;
 }

@@ -64,18 +64,31 @@ static int find_one(char **secret, const char *name, const char *variable, Fault
         return check_text(name, *secret, f);
 }
 
-int secrets_find(WorkerConfig *c, const char *config_path, Fault *ret_fault) {
+/* One that this process cannot even reach, not everybody can read. */
+static int check_file(const char *path, Fault *f) {
         struct stat st;
-        int r;
+
+        if (stat(path, &st) < 0)
+                return errno == ENOENT || errno == EACCES ?
+                               0 :
+                               fault_set(f, errno, "configuration file", "its mode", "%s: %s", path, strerror(errno));
+        return st.st_mode & (S_IROTH | S_IWOTH) ?
+                       fault_set(f, EPERM, "configuration file", "a mode such as 0600, because hf_token or node_wallet_key is in it",
+                                 "mode %04o of %s; chmod o= it, or use credentials", st.st_mode & 07777, path) :
+                       0;
+}
+
+int secrets_find(WorkerConfig *c, const char *config_path, const char *config_name, Fault *ret_fault) {
+        int r = 0;
 
         if (c->hf_token || c->node_wallet_key) {
-                if (stat(config_path, &st) < 0)
-                        return fault_set(ret_fault, errno, "configuration file", "its mode", "%s", strerror(errno));
-                if (st.st_mode & (S_IROTH | S_IWOTH))
-                        return fault_set(ret_fault, EPERM, "configuration file",
-                                         "a mode such as 0600, because hf_token or node_wallet_key is in it",
-                                         "mode %04o; chmod o= it, or use credentials", st.st_mode & 07777);
+                r = check_file(config_path, ret_fault);
+                /* A credential is a copy; what it was copied from is what others see. */
+                if (r >= 0)
+                        r = check_file(config_name, ret_fault);
         }
+        if (r < 0)
+                return r;
         r = find_one(&c->hf_token, "hf_token", "HF_TOKEN", ret_fault);
         if (r < 0)
                 return r;

@@ -4,10 +4,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <search.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #define ENTRIES_MAX 10000000U
 
@@ -60,15 +58,22 @@ static int fail(Fault *f, int error, const char *name) {
         return fault_set(f, error, "model directory", "entries that can be read", "%s: %s", name, strerror(abs(error)));
 }
 
-/* Below `dir_fd` and through no link, whoever changes the directory meanwhile. */
+/* Below `dir_fd` and through no link, whoever changes the directory meanwhile; names have no "..". Not openat2(2), which no
+ * unit with RestrictSUIDSGID= has. */
 static int open_beneath(int dir_fd, const char *name, int flags) {
-        const struct open_how how = {
-                .flags = (uint64_t) (flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW),
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-        };
-        int fd = (int) syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+        _cleanup_close_ int above = -EBADF;
 
-        return fd < 0 ? -errno : fd;
+        for (const char *slash; (slash = strchr(name, '/')); name = slash + 1) {
+                _cleanup_free_ char *part = strndup(name, (size_t) (slash - name));
+                int fd = part ? openat(above >= 0 ? above : dir_fd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+                if (fd < 0)
+                        return part ? -errno : -ENOMEM;
+                closep(&above);
+                above = fd;
+        }
+        dir_fd = openat(above >= 0 ? above : dir_fd, name, flags | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        return dir_fd < 0 ? -errno : dir_fd;
 }
 
 static EntryStamp stamp_of(const struct stat *st) {

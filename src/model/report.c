@@ -31,7 +31,7 @@ static bool call(Report *r, bool insist) {
             (!insist && r->tried > 0 && now - r->tried < RETRY_USEC))
                 return false;
         r->tried = now;
-        (void) strcpy(address.sun_path, r->path);
+        (void) memcpy(address.sun_path, r->path, strlen(r->path) + 1);
         r->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (r->fd >= 0 && connect(r->fd, (struct sockaddr *) &address, sizeof(address)) < 0)
                 hang_up(r);

@@ -110,7 +110,7 @@ int verb_remove(int argc, char *argv[]) {
                 return r < 0 ? MODEL_USAGE : MODEL_DONE;
         report_step(&report, "Removing", 0, 0);
         r = verb_find_image(argv[optind], store, &image, &fault);
-        if (r >= 0)
+        if (image)
                 r = remove_image(image, &fault);
         if (r < 0) {
                 (void) snprintf(text, sizeof(text), "%s: expected %s, found %s.", fault.what, fault.expected, fault.found);

@@ -2,7 +2,7 @@
 """A host on which cocoon-launch can start a worker: an image, a spec tree, a model, and a QEMU that is none but says how it was
 started."""
 
-import json, os, re, shutil, socket, subprocess, tempfile
+import json, os, re, shutil, socket, subprocess, tempfile, time
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PATIENCE = 30  # seconds; nothing here depends on how fast the machine is
@@ -71,6 +71,7 @@ class Place:
                 self.env[name] = os.environ[name]
         self.write("model/weights.bin", "weights" * 4096)
         self.spec = self.build(COMMIT)
+        self.image = self.path("models/Test--Small@%s.tar" % COMMIT)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -117,6 +118,12 @@ class Place:
         expect(re.search(reason, result.err), "the reason is not %s: %s" % (reason, result.err))
         expect(not os.path.exists(self.path("qemu.json")), "QEMU was started all the same")
         return result.err
+
+    def until(self, condition):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            expect(time.monotonic() < end, "it takes too long")
+            time.sleep(0.01)
 
     def qemu(self):
         said = json.loads(self.read("qemu.json"))

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "basic/cleanup.h"
 #include "basic/io.h"
 #include "launch/qemu.h"
+#include "launch/secret.h"
 #include "launch/vars.h"
 #include "launch/worker.h"
 #include "test.h"
@@ -111,6 +113,31 @@ static void test_types(void) {
         }
 }
 
+/* A file with a secret, as the launch knows it. */
+static void make_file(mode_t mode, int *ret_fd, char ret[static 64]) {
+        *ret_fd = memfd_create("worker.conf", MFD_CLOEXEC);
+        CHECK(*ret_fd >= 0 && fchmod(*ret_fd, mode) == 0);
+        (void) snprintf(ret, 64, "/proc/self/fd/%d", *ret_fd);
+}
+
+/* What a service manager copied is as secret as what it copied it from. */
+static void test_secrets(void) {
+        _cleanup_close_ int copy_fd = -EBADF, open_fd = -EBADF, closed_fd = -EBADF;
+        char copy[64], open[64], closed[64], token[] = "t";
+        WorkerConfig c = { .hf_token = token }, without = {};
+        Fault f = {};
+
+        make_file(0400, &copy_fd, copy);
+        make_file(0604, &open_fd, open);
+        make_file(0640, &closed_fd, closed);
+        CHECK_EQ(secrets_find(&c, copy, closed, &f), 0);
+        CHECK_EQ(secrets_find(&c, copy, "/nowhere/worker.conf", &f), 0);
+        CHECK_EQ(secrets_find(&c, copy, open, &f), -EPERM);
+        CHECK(strstr(f.found, "mode 0604 of /proc/self/fd/"));
+        CHECK_EQ(secrets_find(&c, open, open, &f), -EPERM);
+        CHECK_EQ(secrets_find(&without, copy, open, &f), 0);
+}
+
 static void test_overrides(void) {
         char *const overrides[] = { (char[]){ "gpu=auto" }, (char[]){ "gpu=auto" }, (char[]){ "cpus=2" }, (char[]){ "cpus=3" }, NULL };
         char *const wrong[] = { (char[]){ "cpus=0" }, NULL };
@@ -199,6 +226,7 @@ static const Test tests[] = {
         { "every key",                               test_every_key },
         { "types and instances",                     test_types     },
         { "a command line",                          test_overrides },
+        { "secrets that everybody can read",         test_secrets   },
         { "sizes",                                   test_sizes     },
         { "which keys a command line may have",      test_keys      },
         { "variables for the guest",                 test_vars      },
