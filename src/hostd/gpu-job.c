@@ -267,6 +267,13 @@ static void on_undo(GpuJob *j, json_object *o) {
         job_set_step(&j->base, step, j->base.n_done, j->base.n_total);
 }
 
+static void on_note(GpuJob *j, const char *note) {
+        char text[1024];
+
+        (void) snprintf(text, sizeof(text), "%s", note);
+        log_info("%s: %s", j->gpu->address, make_printable(text));
+}
+
 static void on_message(void *userdata, json_object *o) {
         GpuJob *j = userdata;
         const char *result = o ? member(o, "result", NULL) : NULL;
@@ -284,7 +291,7 @@ static void on_message(void *userdata, json_object *o) {
         else if (member(o, "step", NULL))
                 on_step(j, o);
         else if (member(o, "note", NULL))
-                log_info("%s: %s", j->gpu->address, member(o, "note", NULL));
+                on_note(j, member(o, "note", NULL));
         else if (member(o, "undo", NULL))
                 on_undo(j, o);
 }
