@@ -15,9 +15,10 @@
 #include "vfio/binding.h"
 
 /* How long a worker may take to undo what it did when its time is up (as long as it had at most), to end after its last
- * word, and to die after it was killed. */
+ * word, which closes VFIO and so resets the device once more, for whose return the kernel waits up to 60 s, and to die after
+ * it was killed. */
 #define JOB_UNDO_USEC  (60 * USEC_PER_SEC)
-#define JOB_GRACE_USEC (10 * USEC_PER_SEC)
+#define JOB_GRACE_USEC (75 * USEC_PER_SEC)
 #define JOB_DEATH_USEC (2 * USEC_PER_SEC)
 
 /* What an operation makes of a GPU. One that looks leaves nothing behind that a later daemon would have to know of, and
@@ -266,6 +267,13 @@ static void on_undo(GpuJob *j, json_object *o) {
         job_set_step(&j->base, step, j->base.n_done, j->base.n_total);
 }
 
+static void on_note(GpuJob *j, const char *note) {
+        char text[1024];
+
+        (void) snprintf(text, sizeof(text), "%s", note);
+        log_info("%s: %s", j->gpu->address, make_printable(text));
+}
+
 static void on_message(void *userdata, json_object *o) {
         GpuJob *j = userdata;
         const char *result = o ? member(o, "result", NULL) : NULL;
@@ -283,7 +291,7 @@ static void on_message(void *userdata, json_object *o) {
         else if (member(o, "step", NULL))
                 on_step(j, o);
         else if (member(o, "note", NULL))
-                log_info("%s: %s", j->gpu->address, member(o, "note", NULL));
+                on_note(j, member(o, "note", NULL));
         else if (member(o, "undo", NULL))
                 on_undo(j, o);
 }

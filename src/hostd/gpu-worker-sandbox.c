@@ -6,8 +6,10 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "basic/landlock.h"
+#include "basic/syscalls.h"
 #include "vfio/node.h"
 #include "vfio/users.h"
 
@@ -116,6 +118,23 @@ static int confine(GpuWorker *w, bool nodes) {
         return r < 0 ? fault_set(&w->fault, r, "Landlock", "the worker to be confined to its device", "%s", strerror(-r)) : 0;
 }
 
+/* What Landlock does not know of: a worker is root, to whom the system bus would listen, and whose signals reach others of
+ * root's. Threads are all that it still makes. */
+static int disconnect(GpuWorker *w) {
+        static const uint32_t calls[] = {
+                SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4, /* others' services */
+                SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
+                SYS_pidfd_open, SYS_pidfd_getfd, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev,
+                SYS_execve, SYS_execveat,
+                SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, /* which make calls of their own */
+        };
+        int r = syscalls_refuse(calls, ELEMENTSOF(calls));
+
+        if (r >= 0 || r == -EOPNOTSUPP)
+                return 0;
+        return fault_set(&w->fault, r, "seccomp", "the worker to be confined to its device", "%s", strerror(-r));
+}
+
 /* What the scanner is asked is an address, and this is its answer. */
 typedef struct Found {
         int result;
@@ -183,7 +202,9 @@ int worker_confine(GpuWorker *w) {
         int r;
 
         r = start_scanner(w);
-        return r < 0 ? r : confine(w, false);
+        if (r >= 0)
+                r = confine(w, false);
+        return r < 0 ? r : disconnect(w);
 }
 
 int worker_confine_to_nodes(GpuWorker *w) {

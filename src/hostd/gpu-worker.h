@@ -99,7 +99,8 @@ json_object *worker_record_to_json(const WorkerRecord *record);
 int worker_record_from_json(json_object *o, WorkerRecord *ret);
 
 /* gpu-worker-sandbox.c: the process from now on reaches its own device and what its group has, in sysfs and of VFIO, and
- * nothing else; then, of VFIO, only the device's own nodes. A kernel without Landlock confines nobody. 0 or a negative errno. */
+ * nothing else, nor any process or service; then, of VFIO, only the device's own nodes. What the kernel cannot do of this is
+ * not done. 0 or a negative errno. */
 int worker_confine(GpuWorker *w);
 int worker_confine_to_nodes(GpuWorker *w);
 

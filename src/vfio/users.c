@@ -190,7 +190,7 @@ static bool has_mapped(Scan *s, int process) {
 
 /* What a process has is not shown any more when its first thread has ended and others go on; it is where those are, which
  * /proc does not list. */
-static bool others_have(Scan *s, int proc, int process) {
+static bool others_have(Scan *s, int proc, int process, const char *pid) {
         _cleanup_closedir_ DIR *dir = open_list(s, process, "task");
         struct dirent *entry;
         bool none;
@@ -198,7 +198,7 @@ static bool others_have(Scan *s, int proc, int process) {
         while (dir && (entry = readdir(dir))) {
                 _cleanup_close_ int thread = -EBADF;
 
-                if (entry->d_name[0] != '.')
+                if (entry->d_name[0] != '.' && strcmp(entry->d_name, pid) != 0)
                         thread = openat(proc, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (thread >= 0 && (has_open(s, thread, &none) || has_mapped(s, thread)))
                         return true;
@@ -206,10 +206,10 @@ static bool others_have(Scan *s, int proc, int process) {
         return false;
 }
 
-static bool uses(Scan *s, int proc, int process) {
+static bool uses(Scan *s, int proc, int process, const char *pid) {
         bool none;
 
-        return has_open(s, process, &none) || has_mapped(s, process) || (none && others_have(s, proc, process));
+        return has_open(s, process, &none) || has_mapped(s, process) || (none && others_have(s, proc, process, pid));
 }
 
 static void look_at(Scan *s, int proc, const char *pid) {
@@ -217,7 +217,7 @@ static void look_at(Scan *s, int proc, const char *pid) {
         PciUser *u = &s->users->list[s->users->n];
         ssize_t n;
 
-        if (process < 0 || s->users->n == PCI_USERS_MAX || !uses(s, proc, process))
+        if (process < 0 || s->users->n == PCI_USERS_MAX || !uses(s, proc, process, pid))
                 return;
         *u = (PciUser){ .pid = (pid_t) strtol(pid, NULL, 10) };
         fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);

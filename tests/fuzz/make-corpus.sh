@@ -14,9 +14,12 @@ devices=(${COCOON_CORPUS_DEVICES:-hopper-nvdaod blackwell ls10})
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,hub,journal,json,ocsp,policy,probe,quote,report,rim,rim-answer,runtime}
+mkdir -p "$work/sim" "$work/corpus"/{archive,bundle,certchain,eventlog,evidence,fields,gpu,gpu-worker,hub,journal,json,ocsp,policy,probe,quote,report,rim,rim-answer,runtime}
 mkdir -p "$work/corpus"/{spdm,spec,verity,worker}
 cp "$(dirname "$0")"/../check/launch.d/*.conf "$work/corpus/worker"
+cat >"$work/corpus/gpu-worker/step" <<'EOF'
+{"step":"unbind","n":3,"of":13,"record":{"driver":"nvidia","override":"","cc":"off","ppcie":"off","siblings":[{"address":"0000:01:00.1","driver":"snd_hda_intel","override":"vfio-pci"}]}}
+EOF
 
 # A device without defects must come out. A defect that a kind of device cannot have is no error.
 generate() {

@@ -592,6 +592,18 @@ static int try_open(const Scene *s, const char *path, int flags) {
         return 0;
 }
 
+/* How many ways to others there are. */
+static int count_ways_out(void) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), n = 0;
+
+        n += fd >= 0 || errno != EPERM;
+        n += kill(getppid(), 0) >= 0 || errno != EPERM;
+        n += execl("/bin/true", "true", NULL) >= 0 || (errno != EPERM && errno != EACCES);
+        if (n > 0)
+                printf("# others can be reached\n");
+        return n;
+}
+
 /* In a process of its own, for it does not come out again. Each line that is wrong is one of its exit status. */
 static int confined(Scene *s) {
         static const struct {
@@ -643,6 +655,7 @@ static int confined(Scene *s) {
                         n++;
                 }
         }
+        n += count_ways_out();
         (void) fflush(stdout);
         return n;
 }
