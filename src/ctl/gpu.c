@@ -27,56 +27,39 @@ static const char *number_text(json_object *gpu, const char *key) {
         return strcmp(text, "-1") == 0 ? "" : text;
 }
 
-int gpu_print_list(json_object *gpus) {
-        static const TableColumn columns[] = {
-                { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
-                { "STATE", state_color }, { "HOLDER" }, { "FAILURE" },
+static const TableColumn columns[] = {
+        { "ADDRESS" }, { "NAME" }, { "DRIVER" }, { "GROUP" }, { "NODE" }, { "CC" }, { "PPCIE" },
+        { "STATE", state_color }, { "HOLDER" }, { "FAILURE" },
+};
+
+static int add_row(Table *table, json_object *g) {
+        const char *const cells[ELEMENTSOF(columns)] = {
+                client_text(g, "Address"),      client_text(g, "Name"),     client_text(g, "Driver"),
+                number_text(g, "IOMMUGroup"),   number_text(g, "NUMANode"), client_text(g, "CCMode"),
+                client_text(g, "PPCIeMode"),    client_text(g, "State"),    client_text(g, "Holder"),
+                failure_message(g),
         };
-        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
-        if (json_object_array_length(gpus) == 0)
-                return 0;
-        if (!table)
-                return -ENOMEM;
-        for (size_t i = 0; i < json_object_array_length(gpus); i++) {
-                json_object *g = json_object_array_get_idx(gpus, i);
-                const char *const cells[ELEMENTSOF(columns)] = {
-                        client_text(g, "Address"),      client_text(g, "Name"),     client_text(g, "Driver"),
-                        number_text(g, "IOMMUGroup"),   number_text(g, "NUMANode"), client_text(g, "CCMode"),
-                        client_text(g, "PPCIeMode"),    client_text(g, "State"),    client_text(g, "Holder"),
-                        failure_message(g),
-                };
+        return table_add(table, cells);
+}
 
-                if (table_add(table, cells) < 0)
-                        return -ENOMEM;
-        }
-        table_print(table, stdout);
-        return 0;
+int gpu_print_list(json_object *gpus) {
+        return list_print(gpus, columns, ELEMENTSOF(columns), add_row);
+}
+
+static int fetch(const CtlOptions *o, sd_bus *bus, json_object **ret) {
+        return client_list(bus, "GPU", "Address", ret);
 }
 
 int verb_gpu_list(const CtlOptions *o, char *const *args) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_json_ json_object *gpus = NULL;
-        int status;
+        static const ListKind kind = {
+                .noun = "gpu",
+                .empty = "No GPU with a Confidential Computing mode; see cocoonctl doctor.",
+                .fetch = fetch,
+                .print = gpu_print_list,
+        };
 
-        if (args[0]) {
-                log_error("gpu list: expected no arguments, found '%s'.", args[0]);
-                return CTL_USAGE;
-        }
-        status = client_connect(o, &bus);
-        if (status == CTL_DONE)
-                status = client_list(bus, "GPU", "Address", &gpus);
-        if (status != CTL_DONE)
-                return status;
-        if (o->json)
-                client_print_json(gpus);
-        else if (json_object_array_length(gpus) == 0)
-                log_info("No GPU with a Confidential Computing mode; see cocoonctl doctor.");
-        else if (gpu_print_list(gpus) < 0) {
-                (void) log_oom();
-                return CTL_FAILED;
-        }
-        return CTL_DONE;
+        return list_verb(&kind, o, args);
 }
 
 static json_object *find_gpu(json_object *gpus, const char *address) {
@@ -114,14 +97,6 @@ static int select_gpus(json_object *gpus, char *const *args, json_object *ret) {
         return CTL_DONE;
 }
 
-static void print_field(const char *title, const char *value) {
-        if (!*value)
-                return;
-        (void) printf("%14s: ", title);
-        print_safely(stdout, value);
-        (void) putchar('\n');
-}
-
 static void print_status(json_object *g) {
         const char *state = client_text(g, "State"), *job;
 
@@ -129,17 +104,17 @@ static void print_status(json_object *g) {
                       terminal_color(stdout, COLOR_PLAIN), client_text(g, "Name"), client_text(g, "Chip"));
         (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
                       terminal_color(stdout, COLOR_PLAIN));
-        print_field("Holder", client_text(g, "Holder"));
-        print_field("Failure", failure_message(g));
-        print_field("CC mode", client_text(g, "CCMode"));
-        print_field("PPCIe mode", client_text(g, "PPCIeMode"));
-        print_field("Architecture", client_text(g, "Architecture"));
-        print_field("Driver", *client_text(g, "Driver") ? client_text(g, "Driver") : "none");
-        print_field("IOMMU group", *number_text(g, "IOMMUGroup") ? number_text(g, "IOMMUGroup") : "none");
-        print_field("NUMA node", number_text(g, "NUMANode"));
+        list_print_field("Holder", client_text(g, "Holder"));
+        list_print_field("Failure", failure_message(g));
+        list_print_field("CC mode", client_text(g, "CCMode"));
+        list_print_field("PPCIe mode", client_text(g, "PPCIeMode"));
+        list_print_field("Architecture", client_text(g, "Architecture"));
+        list_print_field("Driver", *client_text(g, "Driver") ? client_text(g, "Driver") : "none");
+        list_print_field("IOMMU group", *number_text(g, "IOMMUGroup") ? number_text(g, "IOMMUGroup") : "none");
+        list_print_field("NUMA node", number_text(g, "NUMANode"));
         job = strrchr(client_text(g, "Job"), '/');
         if (job && job[1])
-                print_field("Job", job + 1);
+                list_print_field("Job", job + 1);
 }
 
 int verb_gpu_status(const CtlOptions *o, char *const *args) {

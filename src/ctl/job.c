@@ -23,51 +23,35 @@ static void format_done(json_object *job, char ret[static DONE_SIZE]) {
                 (void) snprintf(ret, DONE_SIZE, "%s/%s", client_text(job, "Done"), client_text(job, "Total"));
 }
 
+static const TableColumn columns[] = { { "ID" }, { "KIND" }, { "SUBJECT" }, { "STATE" }, { "STEP" }, { "DONE" } };
+
+static int add_row(Table *table, json_object *j) {
+        char done[DONE_SIZE];
+        const char *const cells[ELEMENTSOF(columns)] = {
+                client_text(j, "Id"),    client_text(j, "Kind"), client_text(j, "Subject"),
+                client_text(j, "State"), client_text(j, "Step"), done,
+        };
+
+        format_done(j, done);
+        return table_add(table, cells);
+}
+
 int job_print_list(json_object *jobs) {
-        static const TableColumn columns[] = { { "ID" }, { "KIND" }, { "SUBJECT" }, { "STATE" }, { "STEP" }, { "DONE" } };
-        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
+        return list_print(jobs, columns, ELEMENTSOF(columns), add_row);
+}
 
-        if (json_object_array_length(jobs) == 0)
-                return 0;
-        if (!table)
-                return -ENOMEM;
-        for (size_t i = 0; i < json_object_array_length(jobs); i++) {
-                json_object *j = json_object_array_get_idx(jobs, i);
-                char done[DONE_SIZE];
-                const char *const cells[ELEMENTSOF(columns)] = {
-                        client_text(j, "Id"),    client_text(j, "Kind"), client_text(j, "Subject"),
-                        client_text(j, "State"), client_text(j, "Step"), done,
-                };
-
-                format_done(j, done);
-                if (table_add(table, cells) < 0)
-                        return -ENOMEM;
-        }
-        table_print(table, stdout);
-        return 0;
+static int fetch(const CtlOptions *o, sd_bus *bus, json_object **ret) {
+        return client_list(bus, "Job", "Id", ret);
 }
 
 int verb_job_list(const CtlOptions *o, char *const *args) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_json_ json_object *jobs = NULL;
-        int status;
+        static const ListKind kind = {
+                .noun = "job",
+                .fetch = fetch,
+                .print = job_print_list,
+        };
 
-        if (args[0]) {
-                log_error("job list: expected no arguments, found '%s'.", args[0]);
-                return CTL_USAGE;
-        }
-        status = client_connect(o, &bus);
-        if (status == CTL_DONE)
-                status = client_list(bus, "Job", "Id", &jobs);
-        if (status != CTL_DONE)
-                return status;
-        if (o->json)
-                client_print_json(jobs);
-        else if (json_object_array_length(jobs) > 0 && job_print_list(jobs) < 0) {
-                (void) log_oom();
-                return CTL_FAILED;
-        }
-        return CTL_DONE;
+        return list_verb(&kind, o, args);
 }
 
 static bool is_named(json_object *job, char *const *args) {

@@ -52,58 +52,41 @@ static void list_users(json_object *model, char *ret, size_t size) {
                                             json_object_get_string(json_object_array_get_idx(users, i)) ?: "");
 }
 
-int model_print_list(json_object *models) {
-        static const TableColumn columns[] = {
-                { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
-                { "FAILURE" },
+static const TableColumn columns[] = {
+        { "NAME" }, { "COMMIT" }, { "ROOT HASH" }, { "SIZE" }, { "STATE", state_color }, { "VERIFIED" }, { "USERS" },
+        { "FAILURE" },
+};
+
+static int add_row(Table *table, json_object *m) {
+        char commit[SHORT_HASH + 1], hash[SHORT_HASH + 1], size[24], verified[32], users[256];
+        const char *const cells[ELEMENTSOF(columns)] = {
+                client_text(m, "Name"), commit, hash, format_size(number(m, "Size"), size), client_text(m, "State"),
+                format_time(number(m, "VerifiedUSec"), verified), users, failure_message(m),
         };
-        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
-        if (json_object_array_length(models) == 0)
-                return 0;
-        if (!table)
-                return -ENOMEM;
-        for (size_t i = 0; i < json_object_array_length(models); i++) {
-                json_object *m = json_object_array_get_idx(models, i);
-                char commit[SHORT_HASH + 1], hash[SHORT_HASH + 1], size[24], verified[32], users[256];
-                const char *const cells[ELEMENTSOF(columns)] = {
-                        client_text(m, "Name"), commit, hash, format_size(number(m, "Size"), size), client_text(m, "State"),
-                        format_time(number(m, "VerifiedUSec"), verified), users, failure_message(m),
-                };
+        (void) snprintf(commit, sizeof(commit), "%s", client_text(m, "Commit"));
+        (void) snprintf(hash, sizeof(hash), "%s", client_text(m, "RootHash"));
+        list_users(m, users, sizeof(users));
+        return table_add(table, cells);
+}
 
-                (void) snprintf(commit, sizeof(commit), "%s", client_text(m, "Commit"));
-                (void) snprintf(hash, sizeof(hash), "%s", client_text(m, "RootHash"));
-                list_users(m, users, sizeof(users));
-                if (table_add(table, cells) < 0)
-                        return -ENOMEM;
-        }
-        table_print(table, stdout);
-        return 0;
+int model_print_list(json_object *models) {
+        return list_print(models, columns, ELEMENTSOF(columns), add_row);
+}
+
+static int fetch(const CtlOptions *o, sd_bus *bus, json_object **ret) {
+        return client_list(bus, "Model", "Spec", ret);
 }
 
 int verb_model_list(const CtlOptions *o, char *const *args) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_json_ json_object *models = NULL;
-        int status;
+        static const ListKind kind = {
+                .noun = "model",
+                .empty = "No model images; see cocoonctl model build.",
+                .fetch = fetch,
+                .print = model_print_list,
+        };
 
-        if (args[0]) {
-                log_error("model list: expected no arguments, found '%s'.", args[0]);
-                return CTL_USAGE;
-        }
-        status = client_connect(o, &bus);
-        if (status == CTL_DONE)
-                status = client_list(bus, "Model", "Spec", &models);
-        if (status != CTL_DONE)
-                return status;
-        if (o->json)
-                client_print_json(models);
-        else if (json_object_array_length(models) == 0)
-                log_info("No model images; see cocoonctl model build.");
-        else if (model_print_list(models) < 0) {
-                (void) log_oom();
-                return CTL_FAILED;
-        }
-        return CTL_DONE;
+        return list_verb(&kind, o, args);
 }
 
 /* The object of an image that is named in whatever way the daemon understands; the caller's. The exit status, said unless
@@ -145,14 +128,6 @@ static int select_model(sd_bus *bus, json_object *models, const char *spec, json
         return m && json_object_array_add(ret, json_object_get(m)) >= 0 ? CTL_DONE : CTL_FAILED;
 }
 
-static void print_field(const char *title, const char *value) {
-        if (!*value)
-                return;
-        (void) printf("%14s: ", title);
-        print_safely(stdout, value);
-        (void) putchar('\n');
-}
-
 static void print_status(json_object *m) {
         const char *state = client_text(m, "State");
         char size[24], verified[32], users[4096];
@@ -161,14 +136,14 @@ static void print_status(json_object *m) {
         (void) printf("%s%s%s\n", terminal_color(stdout, COLOR_BOLD), client_text(m, "Name"), terminal_color(stdout, COLOR_PLAIN));
         (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
                       terminal_color(stdout, COLOR_PLAIN));
-        print_field("Failure", failure_message(m));
-        print_field("Specification", client_text(m, "Spec"));
-        print_field("Commit", client_text(m, "Commit"));
-        print_field("Root hash", client_text(m, "RootHash"));
-        print_field("Size", format_size(number(m, "Size"), size));
-        print_field("Image", client_text(m, "ImagePath"));
-        print_field("Verified", format_time(number(m, "VerifiedUSec"), verified));
-        print_field("Users", *users ? users : "none");
+        list_print_field("Failure", failure_message(m));
+        list_print_field("Specification", client_text(m, "Spec"));
+        list_print_field("Commit", client_text(m, "Commit"));
+        list_print_field("Root hash", client_text(m, "RootHash"));
+        list_print_field("Size", format_size(number(m, "Size"), size));
+        list_print_field("Image", client_text(m, "ImagePath"));
+        list_print_field("Verified", format_time(number(m, "VerifiedUSec"), verified));
+        list_print_field("Users", *users ? users : "none");
 }
 
 int verb_model_status(const CtlOptions *o, char *const *args) {

@@ -208,60 +208,33 @@ int worker_list(const CtlOptions *o, sd_bus *bus, json_object **ret) {
         return CTL_DONE;
 }
 
-int worker_print_list(json_object *workers) {
-        static const TableColumn columns[] = {
-                { "WORKER" }, { "STATE", state_color }, { "ATTESTATION", state_color }, { "GPU" }, { "CID" }, { "MODEL" },
-                { "STATUS" },
+static const TableColumn columns[] = {
+        { "WORKER" }, { "STATE", state_color }, { "ATTESTATION", state_color }, { "GPU" }, { "CID" }, { "MODEL" },
+        { "STATUS" },
+};
+
+static int add_row(Table *table, json_object *w) {
+        const char *const cells[ELEMENTSOF(columns)] = {
+                client_text(w, "Name"), client_text(w, "State"), client_text(w, "Attestation"), client_text(w, "GPU"),
+                client_text(w, "CID"),  client_text(w, "Model"), client_text(w, "Status"),
         };
-        _cleanup_(table_freep) Table *table = table_new(columns, ELEMENTSOF(columns));
 
-        if (json_object_array_length(workers) == 0)
-                return 0;
-        if (!table)
-                return -ENOMEM;
-        for (size_t i = 0; i < json_object_array_length(workers); i++) {
-                json_object *w = json_object_array_get_idx(workers, i);
-                const char *const cells[ELEMENTSOF(columns)] = {
-                        client_text(w, "Name"), client_text(w, "State"), client_text(w, "Attestation"), client_text(w, "GPU"),
-                        client_text(w, "CID"),  client_text(w, "Model"), client_text(w, "Status"),
-                };
+        return table_add(table, cells);
+}
 
-                if (table_add(table, cells) < 0)
-                        return -ENOMEM;
-        }
-        table_print(table, stdout);
-        return 0;
+int worker_print_list(json_object *workers) {
+        return list_print(workers, columns, ELEMENTSOF(columns), add_row);
 }
 
 int verb_worker_list(const CtlOptions *o, char *const *args) {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_json_ json_object *workers = NULL;
-        int status;
+        static const ListKind kind = {
+                .noun = "worker",
+                .empty = "No worker is configured in " WORKER_DIRECTORY "; see cocoon-worker@.service(8).",
+                .fetch = worker_list,
+                .print = worker_print_list,
+        };
 
-        if (args[0]) {
-                log_error("worker list: expected no arguments, found '%s'.", args[0]);
-                return CTL_USAGE;
-        }
-        status = client_connect(o, &bus);
-        if (status == CTL_DONE)
-                status = worker_list(o, bus, &workers);
-        if (status != CTL_DONE)
-                return status;
-        if (o->json)
-                client_print_json(workers);
-        else if (json_object_array_length(workers) == 0)
-                log_info("No worker is configured in " WORKER_DIRECTORY "; see cocoon-worker@.service(8).");
-        else if (worker_print_list(workers) < 0)
-                return (void) log_oom(), CTL_FAILED;
-        return CTL_DONE;
-}
-
-static void print_field(const char *title, const char *value) {
-        if (!*value)
-                return;
-        (void) printf("%14s: ", title);
-        print_safely(stdout, value);
-        (void) putchar('\n');
+        return list_verb(&kind, o, args);
 }
 
 static void print_status(json_object *w) {
@@ -271,12 +244,12 @@ static void print_status(json_object *w) {
         print_safely(stdout, client_text(w, "Name"));
         (void) printf("%s\n%14s: %s%s%s\n", terminal_color(stdout, COLOR_PLAIN), "State",
                       terminal_color(stdout, state_color(state)), state, terminal_color(stdout, COLOR_PLAIN));
-        print_field("Status", client_text(w, "Status"));
-        print_field("GPU", client_text(w, "GPU"));
-        print_field("Model", client_text(w, "Model"));
-        print_field("vsock CID", client_text(w, "CID"));
-        print_field("Attestation", client_text(w, "Attestation"));
-        print_field("Guest says", client_text(w, "Console"));
+        list_print_field("Status", client_text(w, "Status"));
+        list_print_field("GPU", client_text(w, "GPU"));
+        list_print_field("Model", client_text(w, "Model"));
+        list_print_field("vsock CID", client_text(w, "CID"));
+        list_print_field("Attestation", client_text(w, "Attestation"));
+        list_print_field("Guest says", client_text(w, "Console"));
 }
 
 /* Those that are named, or all. */
