@@ -54,7 +54,8 @@ image_tree() {
         : >"$tree/etc/cocoon-sim/control"
 }
 
-# image_make DIRECTORY TREE...: the files of a worker's image-dir=, with the trees in it.
+# image_make DIRECTORY TREE...: the files of a worker's image-dir=, with the trees in it. Its GPUs are simulated in the guest, so
+# that cocoon-launch, which gives it none, does not say that there are some: the image does.
 image_make() {
         local dir=$1 kernel
 
@@ -70,7 +71,7 @@ image_make() {
         vm_overlay "$dir/overlay" "$@"
         cat "$dir/overlay" >>"$dir/image.initrd"
         rm "$dir/overlay"
-        echo "root=LABEL=cocoon-root ro console=hvc0 quiet systemd.show_status=0 panic=-1" >"$dir/image.cmdline"
+        echo "root=LABEL=cocoon-root ro console=hvc0 quiet systemd.show_status=0 panic=-1 cocoon_gpu" >"$dir/image.cmdline"
 }
 
 # image_worker DIRECTORY: what makes a worker's guest of it, in DIRECTORY/worker.
