@@ -264,16 +264,16 @@ static int set_path(Followed *j, const char *path) {
 static int on_asked_again(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Followed *j = userdata;
         const sd_bus_error *e = sd_bus_message_get_error(m);
+        /* Without a job it is over. */
+        bool done = e ? j->fine && sd_bus_error_has_name(e, j->fine) : sd_bus_message_is_empty(m);
         const char *path;
 
         if (e && client_went_away(e))
                 lose(j->follow);
-        else if (e && j->fine && sd_bus_error_has_name(e, j->fine))
+        else if (done)
                 set_end(j, "done", "", "");
         else if (e)
                 set_end(j, "failed", e->name, e->message ?: "");
-        else if (sd_bus_message_is_empty(m)) /* no job: it is over */
-                set_end(j, "done", "", "");
         else if (sd_bus_message_read(m, "o", &path) < 0 || set_path(j, path) < 0)
                 set_end(j, "failed", "", "what cocoon-hostd says is not understood");
         if (all_ended(j->follow))
