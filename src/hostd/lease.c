@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "hostd/error.h"
 #include "hostd/gpu-job.h"
+#include "hostd/messages.h"
 
 #define HOLDER_SIZE_MAX 128U
 
@@ -32,6 +33,12 @@ static void answer_error(Lease *l, const char *error, const char *message) {
         l->call = sd_bus_message_unref(l->call);
 }
 
+static void log_lease(const Lease *l, const char *id, const char *what) {
+        const LogField fields[] = { { "COCOON_GPU", l->gpu->address }, { "COCOON_HOLDER", l->holder } };
+
+        log_record(LOG_INFO, id, fields, ELEMENTSOF(fields), "%s: the lease of %s %s", l->gpu->address, l->holder, what);
+}
+
 static void lease_end(GpuObject *g) {
         lease_forget(g);
         g->lease = lease_free(g->lease);
@@ -41,7 +48,7 @@ static int on_hang_up(sd_event_source *s, int fd, uint32_t revents, void *userda
         const Lease *l = userdata;
         GpuObject *g = l->gpu;
 
-        log_info("%s: the lease of %s has ended", g->address, l->holder);
+        log_lease(l, MESSAGE_LEASE_ENDED, "has ended");
         lease_end(g);
         lease_next(g);
         return 0;
@@ -92,7 +99,7 @@ void lease_settle(GpuObject *g, const char *error, const char *message) {
                 lease_end(g);
                 return;
         }
-        log_info("%s is leased to %s", g->address, l->holder);
+        log_lease(l, MESSAGE_GPU_LEASED, "begins");
         r = hand_out(l);
         if (r >= 0)
                 return;

@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/unit-name.h"
 #include "hostd/error.h"
+#include "hostd/messages.h"
 #include "hostd/model-report.h"
 #include "hostd/model-store.h"
 
@@ -118,6 +119,21 @@ static void answer(ModelJob *j) {
                 (void) sd_bus_reply_method_errorf(call, j->base.error, "%s", j->base.message ?: "");
 }
 
+/* Whoever is not there to wait for it finds it in the journal. */
+static void log_end(const ModelJob *j) {
+        const Job *job = &j->base;
+        const LogField fields[] = {
+                { "COCOON_MODEL", job->subject }, { "COCOON_JOB", job->kind },       { "COCOON_UNIT", j->unit },
+                { "COCOON_ERROR", job->error },   { "COCOON_REASON", job->message },
+        };
+
+        if (job->result == JOB_DONE)
+                log_record(LOG_NOTICE, MESSAGE_MODEL_DONE, fields, ELEMENTSOF(fields), "%s: %s is done", job->subject, job->kind);
+        else
+                log_record(LOG_ERR, MESSAGE_MODEL_FAILED, fields, ELEMENTSOF(fields), "%s: %s is not done: %s", job->subject,
+                           job->kind, job->message ?: "for an unknown reason");
+}
+
 _printf_(4, 5) static void end(ModelJob *j, JobResult result, const char *error, const char *format, ...) {
         Manager *m = j->base.manager;
         va_list ap;
@@ -125,6 +141,7 @@ _printf_(4, 5) static void end(ModelJob *j, JobResult result, const char *error,
         va_start(ap, format);
         job_concludev(&j->base, result, error, format, ap);
         va_end(ap);
+        log_end(j);
         /* Who is told of the end finds what it led to. */
         model_store_refresh(m->models);
         answer(j);
