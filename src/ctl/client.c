@@ -275,3 +275,12 @@ const char *client_text(json_object *object, const char *key) {
 void client_print_json(json_object *o) {
         (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
+
+const char *client_failure(json_object *object) {
+        json_object *failure;
+
+        if (!json_object_object_get_ex(object, "Failure", &failure) || !json_object_is_type(failure, json_type_array) ||
+            json_object_array_length(failure) != 2)
+                return "";
+        return json_object_get_string(json_object_array_get_idx(failure, 1)) ?: "";
+}

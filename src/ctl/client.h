@@ -34,3 +34,6 @@ int client_list(sd_bus *bus, const char *kind, const char *key, json_object **re
 const char *client_text(json_object *object, const char *key);
 
 void client_print_json(json_object *o);
+
+/* Why an object has failed: the message of its property Failure, "" for none; the object's. */
+const char *client_failure(json_object *object);

@@ -5,20 +5,10 @@
 
 #include "basic/log.h"
 #include "ctl/client.h"
-#include "ctl/follow.h"
 #include "ctl/lists.h"
+#include "ctl/request.h"
 #include "ctl/table.h"
 #include "vfio/address.h"
-
-/* The second string of (ss). */
-static const char *failure_message(json_object *gpu) {
-        json_object *failure;
-
-        if (!json_object_object_get_ex(gpu, "Failure", &failure) || !json_object_is_type(failure, json_type_array) ||
-            json_object_array_length(failure) != 2)
-                return "";
-        return json_object_get_string(json_object_array_get_idx(failure, 1)) ?: "";
-}
 
 /* -1 is none. */
 static const char *number_text(json_object *gpu, const char *key) {
@@ -37,7 +27,7 @@ static int add_row(Table *table, json_object *g) {
                 client_text(g, "Address"),      client_text(g, "Name"),     client_text(g, "Driver"),
                 number_text(g, "IOMMUGroup"),   number_text(g, "NUMANode"), client_text(g, "CCMode"),
                 client_text(g, "PPCIeMode"),    client_text(g, "State"),    client_text(g, "Holder"),
-                failure_message(g),
+                client_failure(g),
         };
 
         return table_add(table, cells);
@@ -105,7 +95,7 @@ static void print_status(json_object *g) {
         (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
                       terminal_color(stdout, COLOR_PLAIN));
         list_print_field("Holder", client_text(g, "Holder"));
-        list_print_field("Failure", failure_message(g));
+        list_print_field("Failure", client_failure(g));
         list_print_field("CC mode", client_text(g, "CCMode"));
         list_print_field("PPCIe mode", client_text(g, "PPCIeMode"));
         list_print_field("Architecture", client_text(g, "Architecture"));
@@ -143,68 +133,30 @@ int verb_gpu_status(const CtlOptions *o, char *const *args) {
         return json_object_array_length(selected) == 0 ? CTL_NO_GPU : status;
 }
 
-typedef struct Request {
-        const CtlOptions *options;
-        const char *method, *kind;
-        sd_bus *bus;
-        Follow *follow;       /* NULL: nobody waits */
-        json_object *results; /* NULL: for people */
-} Request;
-
-/* An object of the results with what is known of every request; NULL when memory is out. */
-static json_object *add_result(const Request *q, const char *address) {
-        json_object *o = json_object_new_object();
-
-        if (!o || json_object_array_add(q->results, o) < 0) {
-                (void) json_object_put(o);
-                return NULL;
-        }
-        return json_add_string(o, "Subject", address) < 0 || json_add_string(o, "Kind", q->kind) < 0 ? NULL : o;
-}
-
-static int refused(const Request *q, const char *address, int r, const sd_bus_error *error) {
-        json_object *o = q->results ? add_result(q, address) : NULL;
-
-        if (o && (json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
-                  json_add_string(o, "Message", error->message) < 0))
-                (void) log_oom();
-        return client_failed(r, error, address);
-}
-
-static int begun(const Request *q, const char *address, const char *job) {
-        json_object *o;
-
-        if (q->results) {
-                o = add_result(q, address);
-                return o && json_add_string(o, "Job", job) >= 0 ? CTL_DONE : CTL_FAILED;
-        }
-        (void) printf("%s %s: job %s\n", address, q->kind, strrchr(job, '/') + 1);
-        return CTL_DONE;
-}
-
-static int request_one(const Request *q, const char *address) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *job = NULL, *fine = q->options->if_present ? CLIENT_NAME ".Error.NoSuchGPU" : NULL;
+static int call_method(const Request *q, const char *address, const char *method, sd_bus_message **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(q->bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", q->method);
+        r = sd_bus_message_new_method_call(q->bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", method);
         if (r >= 0)
                 r = sd_bus_message_append(call, "st", address, UINT64_C(0));
         if (r >= 0)
-                r = sd_bus_call(q->bus, call, 0, &error, &reply);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &job);
-        if (r < 0 && fine && sd_bus_error_has_name(&error, fine))
-                return CTL_DONE;
-        if (q->follow && (r >= 0 || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
-                return follow_add_call(q->follow, call, fine, job, q->kind, address) < 0 ? CTL_FAILED : CTL_DONE;
-        return r < 0 ? refused(q, address, r, &error) : begun(q, address, job);
+                *ret = TAKE_PTR(call);
+        return r;
+}
+
+static int call_prepare(const Request *q, const char *address, sd_bus_message **ret, sd_bus_error *error) {
+        return call_method(q, address, "PrepareGPU", ret);
+}
+
+static int call_restore(const Request *q, const char *address, sd_bus_message **ret, sd_bus_error *error) {
+        return call_method(q, address, "RestoreGPU", ret);
 }
 
 /* What is the host's anyway is left alone. */
-static int request_all(const Request *q, bool managed_only) {
+static int request_all(const Request *q) {
         _cleanup_json_ json_object *gpus = NULL;
+        bool managed_only = strcmp(q->kind, "restore") == 0;
         int status;
 
         status = client_list(q->bus, "GPU", "Address", &gpus);
@@ -226,45 +178,26 @@ static int request_all(const Request *q, bool managed_only) {
         return status;
 }
 
-static int request(const CtlOptions *o, char *const *args, const char *method, const char *kind) {
-        _cleanup_json_ json_object *results = o->json ? json_object_new_array() : NULL;
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(follow_freep) Follow *follow = NULL;
-        Request q = { .options = o, .method = method, .kind = kind };
-        int status, waited = CTL_DONE;
-
+static int request(Request *q, const CtlOptions *o, char *const *args) {
         if (!o->all == !args[0]) {
-                log_error("gpu %s: expected addresses of GPUs, or --all; see cocoonctl gpu list.", kind);
+                log_error("gpu %s: expected addresses of GPUs, or --all; see cocoonctl gpu list.", q->kind);
                 return CTL_USAGE;
         }
-        status = client_connect(o, &bus);
-        if (status == CTL_DONE && o->wait)
-                status = follow_new(bus, false, &follow);
-        if (status != CTL_DONE)
-                return status;
-        q.bus = bus;
-        q.follow = follow;
-        if (follow && o->patience_usec > 0)
-                follow_set_patience(follow, o->patience_usec);
-        q.results = results;
-        if (o->all)
-                status = request_all(&q, strcmp(kind, "restore") == 0);
-        for (; args[0]; args++) {
-                int one = request_one(&q, args[0]);
-
-                status = status ?: one;
-        }
-        if (follow)
-                waited = follow_run(follow, results ? &results : NULL);
-        if (results)
-                client_print_json(results);
-        return status ?: waited;
+        q->options = o;
+        q->all = request_all;
+        q->fine = o->if_present ? CLIENT_NAME ".Error.NoSuchGPU" : NULL;
+        q->fine_at_once = true;
+        return request_run(q, args);
 }
 
 int verb_gpu_prepare(const CtlOptions *o, char *const *args) {
-        return request(o, args, "PrepareGPU", "prepare");
+        Request q = { .kind = "prepare", .call = call_prepare };
+
+        return request(&q, o, args);
 }
 
 int verb_gpu_restore(const CtlOptions *o, char *const *args) {
-        return request(o, args, "RestoreGPU", "restore");
+        Request q = { .kind = "restore", .call = call_restore };
+
+        return request(&q, o, args);
 }

@@ -8,7 +8,7 @@
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "ctl/client.h"
-#include "ctl/follow.h"
+#include "ctl/request.h"
 #include "ctl/lists.h"
 #include "ctl/table.h"
 
@@ -27,16 +27,6 @@ static const char *format_time(uint64_t usec, char ret[static 32]) {
         if (usec == 0 || !localtime_r(&seconds, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M", &tm) == 0)
                 (void) snprintf(ret, 32, "never");
         return ret;
-}
-
-/* The second string of (ss). */
-static const char *failure_message(json_object *model) {
-        json_object *failure;
-
-        if (!json_object_object_get_ex(model, "Failure", &failure) || !json_object_is_type(failure, json_type_array) ||
-            json_object_array_length(failure) != 2)
-                return "";
-        return json_object_get_string(json_object_array_get_idx(failure, 1)) ?: "";
 }
 
 /* One after the other, with commas. */
@@ -61,7 +51,7 @@ static int add_row(Table *table, json_object *m) {
         char commit[SHORT_HASH + 1], hash[SHORT_HASH + 1], size[24], verified[32], users[256];
         const char *const cells[ELEMENTSOF(columns)] = {
                 client_text(m, "Name"), commit, hash, format_size(number(m, "Size"), size), client_text(m, "State"),
-                format_time(number(m, "VerifiedUSec"), verified), users, failure_message(m),
+                format_time(number(m, "VerifiedUSec"), verified), users, client_failure(m),
         };
 
         (void) snprintf(commit, sizeof(commit), "%s", client_text(m, "Commit"));
@@ -136,7 +126,7 @@ static void print_status(json_object *m) {
         (void) printf("%s%s%s\n", terminal_color(stdout, COLOR_BOLD), client_text(m, "Name"), terminal_color(stdout, COLOR_PLAIN));
         (void) printf("%14s: %s%s%s\n", "State", terminal_color(stdout, state_color(state)), state,
                       terminal_color(stdout, COLOR_PLAIN));
-        list_print_field("Failure", failure_message(m));
+        list_print_field("Failure", client_failure(m));
         list_print_field("Specification", client_text(m, "Spec"));
         list_print_field("Commit", client_text(m, "Commit"));
         list_print_field("Root hash", client_text(m, "RootHash"));
@@ -175,20 +165,11 @@ int verb_model_status(const CtlOptions *o, char *const *args) {
         return json_object_array_length(selected) == 0 ? CTL_NO_MODEL : status;
 }
 
-typedef struct Request {
-        const CtlOptions *options;
-        const char *kind;
-        int (*call)(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error); /* the call that begins it */
-        sd_bus *bus;
-        Follow *follow;       /* NULL: nobody waits */
-        json_object *results; /* NULL: for people */
-} Request;
-
-static int call_build(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+static int call_build(const Request *q, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", "BuildModel");
+        r = sd_bus_message_new_method_call(q->bus, &call, CLIENT_NAME, CLIENT_PATH, CLIENT_NAME ".Manager", "BuildModel");
         if (r >= 0)
                 r = sd_bus_message_append(call, "sa{sv}", spec, 0);
         if (r >= 0)
@@ -204,64 +185,12 @@ static int call_object(sd_bus *bus, const char *spec, const char *method, sd_bus
         return r < 0 ? r : sd_bus_message_new_method_call(bus, ret, CLIENT_NAME, path, CLIENT_NAME ".Model", method);
 }
 
-static int call_verify(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
-        return call_object(bus, spec, "Verify", ret, error);
+static int call_verify(const Request *q, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+        return call_object(q->bus, spec, "Verify", ret, error);
 }
 
-static int call_remove(sd_bus *bus, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
-        return call_object(bus, spec, "Remove", ret, error);
-}
-
-/* An object of the results with what is known of every request; NULL when memory is out. */
-static json_object *add_result(const Request *q, const char *spec) {
-        json_object *o = json_object_new_object();
-
-        if (!o || json_object_array_add(q->results, o) < 0) {
-                (void) json_object_put(o);
-                return NULL;
-        }
-        return json_add_string(o, "Subject", spec) < 0 || json_add_string(o, "Kind", q->kind) < 0 ? NULL : o;
-}
-
-static int refused(const Request *q, const char *spec, int r, const sd_bus_error *error) {
-        json_object *o = q->results ? add_result(q, spec) : NULL;
-
-        if (o && (json_add_string(o, "Result", "failed") < 0 || json_add_string(o, "Error", error->name) < 0 ||
-                  json_add_string(o, "Message", error->message) < 0))
-                (void) log_oom();
-        return client_failed(r, error, spec);
-}
-
-/* `job` is NULL for what is over. */
-static int begun(const Request *q, const char *spec, const char *job) {
-        json_object *o;
-
-        if (q->results) {
-                o = add_result(q, spec);
-                return o && (job ? json_add_string(o, "Job", job) : json_add_string(o, "Result", "done")) >= 0 ? CTL_DONE : CTL_FAILED;
-        }
-        if (job)
-                (void) printf("%s %s: job %s\n", spec, q->kind, strrchr(job, '/') + 1);
-        else
-                (void) printf("%s %s: done\n", spec, q->kind);
-        return CTL_DONE;
-}
-
-static int request_one(const Request *q, const char *spec) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        /* Removed by a daemon that could not say so any more. */
-        const char *job = NULL, *fine = strcmp(q->kind, "remove") == 0 ? SD_BUS_ERROR_UNKNOWN_OBJECT : NULL;
-        int r;
-
-        r = q->call(q->bus, spec, &call, &error);
-        if (r >= 0)
-                r = sd_bus_call(q->bus, call, 0, &error, &reply);
-        if (r >= 0 && !sd_bus_message_is_empty(reply))
-                r = sd_bus_message_read(reply, "o", &job);
-        if (q->follow && (job || sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY)))
-                return follow_add_call(q->follow, call, fine, job, q->kind, spec) < 0 ? CTL_FAILED : CTL_DONE;
-        return r < 0 ? refused(q, spec, r, &error) : begun(q, spec, job);
+static int call_remove(const Request *q, const char *spec, sd_bus_message **ret, sd_bus_error *error) {
+        return call_object(q->bus, spec, "Remove", ret, error);
 }
 
 static int request_all(const Request *q) {
@@ -283,36 +212,6 @@ static int request_all(const Request *q) {
         return status;
 }
 
-static int request(Request *q, char *const *args) {
-        _cleanup_json_ json_object *results = q->options->json ? json_object_new_array() : NULL;
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(follow_freep) Follow *follow = NULL;
-        int status, waited = CTL_DONE;
-
-        status = client_connect(q->options, &bus);
-        if (status == CTL_DONE && q->options->wait)
-                status = follow_new(bus, false, &follow);
-        if (status != CTL_DONE)
-                return status;
-        q->bus = bus;
-        q->follow = follow;
-        if (follow && q->options->patience_usec > 0)
-                follow_set_patience(follow, q->options->patience_usec);
-        q->results = results;
-        if (q->options->all)
-                status = request_all(q);
-        for (; args[0]; args++) {
-                int one = request_one(q, args[0]);
-
-                status = status ?: one;
-        }
-        if (follow)
-                waited = follow_run(follow, results ? &results : NULL);
-        if (results)
-                client_print_json(results);
-        return status ?: waited;
-}
-
 /* `all`: whether --all is something to say instead. */
 static int check_arguments(const CtlOptions *o, char *const *args, const char *verb, bool all) {
         if (o->all ? all && !args[0] : args[0] != NULL)
@@ -325,17 +224,18 @@ static int check_arguments(const CtlOptions *o, char *const *args, const char *v
 int verb_model_build(const CtlOptions *o, char *const *args) {
         Request q = { .options = o, .kind = "build", .call = call_build };
 
-        return check_arguments(o, args, "build", false) ?: request(&q, args);
+        return check_arguments(o, args, "build", false) ?: request_run(&q, args);
 }
 
 int verb_model_verify(const CtlOptions *o, char *const *args) {
-        Request q = { .options = o, .kind = "verify", .call = call_verify };
+        Request q = { .options = o, .kind = "verify", .call = call_verify, .all = request_all };
 
-        return check_arguments(o, args, "verify", true) ?: request(&q, args);
+        return check_arguments(o, args, "verify", true) ?: request_run(&q, args);
 }
 
 int verb_model_remove(const CtlOptions *o, char *const *args) {
-        Request q = { .options = o, .kind = "remove", .call = call_remove };
+        /* Removed by a daemon that could not say so any more. */
+        Request q = { .options = o, .kind = "remove", .call = call_remove, .fine = SD_BUS_ERROR_UNKNOWN_OBJECT };
 
-        return check_arguments(o, args, "remove", false) ?: request(&q, args);
+        return check_arguments(o, args, "remove", false) ?: request_run(&q, args);
 }
